@@ -1,0 +1,73 @@
+//! A promise that a batch will be durable.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::sync::oneshot;
+
+use super::{Durability, StoreError};
+
+/// Resolves when a batch is as durable as was asked for, to the level reached.
+///
+/// # Cancel safety
+/// Cancel-safe: dropping the receipt changes nothing but that nobody hears of it.
+///
+/// # Examples
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use edge_core::{Durability, Receipt};
+///
+/// let (sender, receipt) = Receipt::pair();
+/// sender.send(Ok(Durability::Written));
+/// assert_eq!(receipt.await?, Durability::Written);
+/// # Ok::<(), edge_core::StoreError>(())
+/// # }).unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the sender is acknowledged only when the receipt resolves"]
+pub struct Receipt(State);
+
+#[derive(Debug)]
+enum State {
+    Ready(Option<Result<Durability, StoreError>>),
+    Waiting(oneshot::Receiver<Result<Durability, StoreError>>),
+}
+
+impl Receipt {
+    /// Returns a receipt that has resolved already.
+    pub fn ready(result: Result<Durability, StoreError>) -> Self {
+        Self(State::Ready(Some(result)))
+    }
+
+    /// Returns a receipt and the sender that resolves it; dropping the sender resolves it to [`StoreError::Closed`].
+    pub fn pair() -> (ReceiptSender, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (ReceiptSender(sender), Self(State::Waiting(receiver)))
+    }
+}
+
+impl Future for Receipt {
+    type Output = Result<Durability, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(StoreError::Closed))),
+            State::Waiting(receiver) => {
+                Pin::new(receiver).poll(cx).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+            }
+        }
+    }
+}
+
+/// Resolves a [`Receipt`].
+#[derive(Debug)]
+pub struct ReceiptSender(oneshot::Sender<Result<Durability, StoreError>>);
+
+impl ReceiptSender {
+    /// Resolves the receipt; nothing happens when nobody waits for it any more.
+    pub fn send(self, result: Result<Durability, StoreError>) {
+        let _nobody_waits = self.0.send(result);
+    }
+}

@@ -1,0 +1,1 @@
+//! Protocols in and out of the gateway.
