@@ -353,6 +353,9 @@ impl StoreError {
 ///   [`Durability::Synced`] survives the loss of power. A receipt may say more than was asked for, never less.
 /// - Entries MAY be readable before their receipt resolves, and MUST be once it has: a fresh message is delivered
 ///   while its sender's acknowledgement waits for the disk.
+/// - A batch that is not taken MUST be refused at once, see [`Receipt::refusal`], and MUST leave nothing behind. A
+///   receipt that resolves to an error later means that the batch *is* in its queues and could not be made durable:
+///   its sender is not acknowledged, sends again, and receivers may see it twice. The ledger rests on this.
 /// - Offsets of one queue are dense, strictly rising and never used twice: not after `trim`, not after reopening.
 ///   Only expiry, removal and damage leave gaps.
 /// - Entries of a queue are read in the order of the `append` calls.

@@ -41,6 +41,17 @@ impl Receipt {
         Self(State::Ready(Some(result)))
     }
 
+    /// Returns why the batch was not taken, when that is known already.
+    ///
+    /// A batch whose receipt was not refused at once is in its queues, see [`MessageStore`](super::MessageStore).
+    #[must_use]
+    pub fn refusal(&self) -> Option<&StoreError> {
+        match &self.0 {
+            State::Ready(Some(Err(error))) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Returns a receipt and the sender that resolves it; dropping the sender resolves it to [`StoreError::Closed`].
     pub fn pair() -> (ReceiptSender, Self) {
         let (sender, receiver) = oneshot::channel();
