@@ -1,0 +1,47 @@
+//! The commands a developer of this workspace runs.
+//!
+//! - `cargo xtask test [--quick]` runs every check in order and stops at the first that fails;
+//!   `--quick` leaves out what needs other programs (brokers, device SDKs).
+//! - `cargo xtask tidy` checks the rules that a compiler does not know.
+//! - `cargo xtask advisories` asks for known vulnerabilities; it needs the network.
+//!
+//! It depends on nothing but the standard library, so that it builds in seconds.
+
+mod deny;
+mod install;
+mod manifest;
+mod peers;
+mod step;
+mod suite;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask test [--quick] | tidy | advisories";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["test"] => suite::run(suite::Extent::Everything),
+        ["test", "--quick"] => suite::run(suite::Extent::Quick),
+        ["tidy"] => tidy::run(&root()),
+        ["advisories"] => deny::advisories(&root()),
+        _ => Err(USAGE.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the workspace's root folder.
+fn root() -> PathBuf {
+    let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    path.pop();
+    path
+}
