@@ -50,6 +50,8 @@ mod queue;
 mod retry;
 mod sessions;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use auth::{AuthError, Authenticated, Authenticator, Credentials};
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -350,7 +350,8 @@ impl StoreError {
 /// - All or nothing: after `append` either every (message, target) pair of the batch can be read, or none can;
 ///   also after a crash.
 /// - What a [`Receipt`] says MUST be true when it resolves: [`Durability::Written`] survives `kill -9`,
-///   [`Durability::Synced`] survives the loss of power. A receipt may say more than was asked for, never less.
+///   [`Durability::Synced`] survives the loss of power. A receipt may say more than was asked for; it says less only
+///   above what the store can do at all.
 /// - Entries MAY be readable before their receipt resolves, and MUST be once it has: a fresh message is delivered
 ///   while its sender's acknowledgement waits for the disk.
 /// - A batch that is not taken MUST be refused at once, see [`Receipt::refusal`], and MUST leave nothing behind. A

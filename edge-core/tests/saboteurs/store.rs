@@ -1,0 +1,299 @@
+//! Broken stores.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use edge_core::{
+    Durability, Enqueue, Gone, Message, MessageStore, Offset, Priority, QueueId, QueueState, ReadBatch,
+    ReadLimit, Receipt, StoreError, Target, Timestamp, Usage,
+};
+
+use super::flaws;
+use crate::support::journal::{JournalStore, Op, now};
+use crate::support::tasks::later;
+
+flaws! { StoreFlaw {
+    ForgetsTheLastTarget => "a_batch_can_be_read_whole",
+    KeepsPartOfTheRefused => "a_refused_batch_leaves_nothing",
+    RefusesLate => "a_refusal_is_immediate",
+    TearsBatches => "a_crash_keeps_batches_whole",
+    WritesNothing => "written_survives_a_crash",
+    SyncsNothing => "synced_survives_the_loss_of_power",
+    SaysLess => "a_receipt_says_what_was_asked_for",
+    ShowsEntriesLate => "entries_are_readable_once_the_receipt_resolves",
+    SkipsOffsets => "offsets_are_dense",
+    RestartsAfterTrim => "offsets_survive_trim",
+    RestartsAfterRemoval => "offsets_survive_removal",
+    RestartsAfterReopening => "offsets_survive_reopening",
+    TrimsTheFuture => "trim_beyond_the_end_leaves_no_gap",
+    ReversesBatches => "entries_keep_the_order_of_appends",
+    ReversesAfterACrash => "order_survives_a_crash",
+    ForgetsTrims => "trim_survives_closing",
+    TrimsAheadInACrash => "a_crash_loses_nothing_untrimmed",
+    IgnoresAFailedSync => "a_failed_sync_poisons",
+    HoldsTheTrimmed => "space_returns_after_trim",
+    HoldsTheRemoved => "space_returns_after_removal",
+    HoldsTheExpired => "space_returns_after_expiry",
+    ReadsAClock => "nothing_expires_before_it_is_told",
+    WritesInTheCall => "calls_do_not_touch_the_disk",
+    StripsProperties => "messages_come_back_unchanged",
+    IgnoresPriorities => "queues_are_kept_apart",
+    ReadsFromTheHead => "a_read_starts_where_asked",
+    IgnoresLimits => "a_read_keeps_to_its_limit",
+    StarvesLargeEntries => "a_large_entry_is_read_alone",
+    ScoldsForUnknownQueues => "an_unknown_queue_is_empty",
+    TrimsOneTooMany => "trim_forgets_what_is_below",
+    TrimsBack => "trim_never_goes_back",
+    ForgetsLifetimes => "an_entry_says_when_it_expires",
+    ExpiresEarly => "nothing_expires_early",
+    SwallowsTheExpired => "what_expires_is_reported_or_readable",
+    ReportsTwice => "what_expires_is_reported_once",
+    RemovesSilently => "removal_reports_what_was_waiting",
+    CountsForOneRoute => "waiting_is_counted_by_route",
+    ListsBackwards => "queues_are_listed_in_order",
+    ClosesCarelessly => "closing_makes_all_durable",
+    StaysOpen => "a_closed_store_refuses",
+} }
+
+/// A sound store with one flaw.
+#[derive(Debug)]
+pub struct Broken {
+    pub inner: JournalStore,
+    pub flaw: StoreFlaw,
+    /// For each queue, what is taken off the sound offsets.
+    pub shift: Mutex<BTreeMap<QueueId, i64>>,
+    late: Mutex<Vec<Enqueue>>,
+    held_bytes: AtomicU64,
+    head: Mutex<BTreeMap<QueueId, Offset>>,
+    expired: Mutex<Vec<Gone>>,
+}
+
+impl Broken {
+    pub fn new(inner: JournalStore, flaw: StoreFlaw) -> Self {
+        Self {
+            inner,
+            flaw,
+            shift: Mutex::default(),
+            late: Mutex::default(),
+            held_bytes: AtomicU64::new(0),
+            head: Mutex::default(),
+            expired: Mutex::default(),
+        }
+    }
+
+    fn has(&self, flaw: StoreFlaw) -> bool {
+        self.flaw == flaw
+    }
+
+    fn shift(&self, queue: &QueueId) -> i64 {
+        self.shift.lock().unwrap().get(queue).copied().unwrap_or_default()
+    }
+
+    fn shown(&self, queue: &QueueId, sound: Offset) -> Offset {
+        let skipped = if self.has(StoreFlaw::SkipsOffsets) { 2 * sound } else { sound };
+        skipped.saturating_add_signed(-self.shift(queue))
+    }
+
+    fn sound(&self, queue: &QueueId, shown: Offset) -> Offset {
+        let sound = shown.saturating_add_signed(self.shift(queue));
+        if self.has(StoreFlaw::SkipsOffsets) { sound.div_ceil(2) } else { sound }
+    }
+
+    /// Counts offsets from zero again.
+    pub fn restart(&self, queue: &QueueId) {
+        let next = self.inner.queue(queue).map_or(0, |state| state.next);
+        self.shift.lock().unwrap().insert(queue.clone(), next as i64);
+    }
+
+    /// Runs a call that gives space back, and counts the space as held if the flaw is there.
+    fn holding<T>(&self, flaw: StoreFlaw, call: impl FnOnce() -> T) -> T {
+        let before = self.inner.usage().used_bytes;
+        let result = call();
+        if self.has(flaw) {
+            let freed = before - self.inner.usage().used_bytes;
+            self.held_bytes.fetch_add(freed, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn spoil(&self, queue: &QueueId, mut state: QueueState) -> QueueState {
+        state.next = self.shown(queue, state.next);
+        state.head = self.shown(queue, state.head);
+        if self.has(StoreFlaw::TrimsBack) {
+            state.head = self.head.lock().unwrap().get(queue).copied().unwrap_or_default();
+        }
+        if self.has(StoreFlaw::CountsForOneRoute) {
+            let all = state.len();
+            state.waiting.truncate(1);
+            state.waiting.iter_mut().for_each(|(_, count)| *count = all);
+        }
+        state
+    }
+}
+
+fn retarget(entry: &mut Enqueue, change: impl Fn(&Target) -> Target) {
+    entry.targets = entry.targets.iter().map(change).collect();
+}
+
+fn default_priority(queue: &QueueId) -> QueueId {
+    QueueId::new(queue.endpoint().clone(), Priority::DEFAULT)
+}
+
+#[async_trait]
+impl MessageStore for Broken {
+    fn append(&self, mut batch: Vec<Enqueue>, level: Durability) -> Receipt {
+        match self.flaw {
+            StoreFlaw::ForgetsTheLastTarget => {
+                if let Some(last) = batch.last_mut() {
+                    last.targets = last.targets.iter().skip(1).cloned().collect();
+                }
+            }
+            StoreFlaw::KeepsPartOfTheRefused => {
+                let parts: Vec<_> = batch.into_iter().map(|entry| vec![entry]).collect();
+                let mut results = parts.into_iter().map(|part| now(self.inner.memory.append(part, level)));
+                return Receipt::ready(results.find(Result::is_err).unwrap_or(Ok(level)));
+            }
+            StoreFlaw::RefusesLate => {
+                let refused = self.inner.append(batch, level);
+                let (sender, receipt) = Receipt::pair();
+                later(async move { sender.send(refused.await) });
+                return receipt;
+            }
+            StoreFlaw::TearsBatches => {
+                let rest = batch.split_off(batch.len() / 2);
+                drop(self.inner.append_as(batch, level, level));
+                return self.inner.append_as(rest, level, level);
+            }
+            StoreFlaw::WritesNothing => {
+                drop(now(self.inner.memory.append(batch, level)));
+                return Receipt::ready(Ok(level));
+            }
+            StoreFlaw::SyncsNothing => return self.inner.append_as(batch, Durability::Written, level),
+            StoreFlaw::SaysLess => return self.inner.append_as(batch, level, Durability::Memory),
+            StoreFlaw::ShowsEntriesLate => {
+                let before = std::mem::replace(&mut *self.late.lock().unwrap(), batch);
+                return self.inner.append_as(before, level, level);
+            }
+            StoreFlaw::ReversesBatches => batch.reverse(),
+            StoreFlaw::WritesInTheCall => self.inner.disk().write(Op::Append(Vec::new())),
+            StoreFlaw::StripsProperties => {
+                for entry in &mut batch {
+                    let source = edge_core::Source::telemetry();
+                    entry.message = Message::builder(&source).body(entry.message.body()).build();
+                }
+            }
+            StoreFlaw::IgnoresPriorities => batch.iter_mut().for_each(|entry| {
+                retarget(entry, |t| Target::new(default_priority(&t.queue), t.route.clone(), t.time_to_live));
+            }),
+            StoreFlaw::ForgetsLifetimes => batch
+                .iter_mut()
+                .for_each(|entry| retarget(entry, |t| Target::new(t.queue.clone(), t.route.clone(), None))),
+            StoreFlaw::IgnoresAFailedSync => self.inner.disk().syncs_fail = false,
+            _ => {}
+        }
+        self.inner.append(batch, level)
+    }
+
+    async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {
+        let mut wanted = limit;
+        match self.flaw {
+            StoreFlaw::IgnoresPriorities => {
+                return self.inner.read(&default_priority(queue), from, limit).await;
+            }
+            StoreFlaw::ScoldsForUnknownQueues if self.inner.queue(queue).is_none() => {
+                return Err(StoreError::NoQueue { queue: queue.clone() });
+            }
+            StoreFlaw::IgnoresLimits => {
+                wanted = ReadLimit::new(std::num::NonZeroUsize::MAX, usize::MAX);
+            }
+            _ => {}
+        }
+        let mut batch = self.inner.read(queue, self.sound(queue, from), wanted).await?;
+        if self.has(StoreFlaw::ReadsFromTheHead) && from > 0 && !batch.entries.is_empty() {
+            batch.entries = self.inner.read(queue, from - 1, limit).await?.entries;
+        }
+        for stored in &mut batch.entries {
+            stored.offset = self.shown(queue, stored.offset);
+        }
+        batch.next = self.shown(queue, batch.next);
+        if self.has(StoreFlaw::ReadsAClock) {
+            batch.entries.retain(|stored| !stored.is_expired(Timestamp::from_unix_ms(1_700_000_000_000)));
+        }
+        if self.has(StoreFlaw::StarvesLargeEntries) {
+            batch.entries.retain(|stored| stored.message.size() <= limit.bytes);
+        }
+        Ok(batch)
+    }
+
+    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
+        if self.has(StoreFlaw::StaysOpen) {
+            return Ok(());
+        }
+        self.head.lock().unwrap().insert(queue.clone(), below);
+        let extra = u64::from(self.has(StoreFlaw::TrimsOneTooMany));
+        let sound = self.sound(queue, below) + extra;
+        let next = self.inner.queue(queue).map_or(0, |state| state.next);
+        if self.has(StoreFlaw::ForgetsTrims) {
+            return self.inner.memory.trim(queue, sound);
+        }
+        self.holding(StoreFlaw::HoldsTheTrimmed, || self.inner.trim(queue, sound))?;
+        if self.has(StoreFlaw::RestartsAfterTrim) && sound >= next {
+            self.restart(queue);
+        }
+        if self.has(StoreFlaw::TrimsTheFuture) && sound > next {
+            self.shift.lock().unwrap().insert(queue.clone(), next as i64 - sound as i64);
+        }
+        Ok(())
+    }
+
+    fn expire(&self, at: Timestamp) -> Result<Vec<Gone>, StoreError> {
+        let early = std::time::Duration::from_millis(u64::from(self.has(StoreFlaw::ExpiresEarly)));
+        let gone = self.holding(StoreFlaw::HoldsTheExpired, || self.inner.expire(at + early))?;
+        if self.has(StoreFlaw::SwallowsTheExpired) {
+            return Ok(Vec::new());
+        }
+        if self.has(StoreFlaw::ReportsTwice) {
+            let mut before = self.expired.lock().unwrap();
+            before.extend(gone);
+            return Ok(before.clone());
+        }
+        Ok(gone)
+    }
+
+    fn remove(&self, queue: &QueueId) -> Result<Vec<Gone>, StoreError> {
+        let gone = self.holding(StoreFlaw::HoldsTheRemoved, || self.inner.remove(queue))?;
+        if self.has(StoreFlaw::RestartsAfterRemoval) {
+            self.restart(queue);
+        }
+        Ok(if self.has(StoreFlaw::RemovesSilently) { Vec::new() } else { gone })
+    }
+
+    fn queue(&self, queue: &QueueId) -> Option<QueueState> {
+        self.inner.queue(queue).map(|state| self.spoil(queue, state))
+    }
+
+    fn queues(&self) -> Vec<QueueState> {
+        let mut all: Vec<_> =
+            self.inner.queues().into_iter().map(|state| self.spoil(&state.queue.clone(), state)).collect();
+        if self.has(StoreFlaw::ListsBackwards) {
+            all.reverse();
+        }
+        all
+    }
+
+    fn usage(&self) -> Usage {
+        let mut usage = self.inner.usage();
+        usage.used_bytes += self.held_bytes.load(Ordering::Relaxed);
+        usage
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        match self.flaw {
+            StoreFlaw::StaysOpen => Ok(()),
+            StoreFlaw::ClosesCarelessly => self.inner.memory.close().await,
+            _ => self.inner.close().await,
+        }
+    }
+}
