@@ -1,0 +1,26 @@
+//! The JSON body of a message: which bodies can be looked into, and the values of the paths a set of routes asks for.
+
+mod date;
+mod encoding;
+mod path;
+mod scan;
+mod trie;
+
+pub(crate) use encoding::decode;
+pub(crate) use path::{Path, Segment, check_path, read_path};
+pub(crate) use scan::{BodyValue, Extract, extract, find};
+pub(crate) use trie::Trie;
+
+use crate::fields::Fields;
+
+/// Whether the message says that its body is JSON, and in which encoding.
+///
+/// # Source
+/// Route language §6.
+pub(crate) fn declared_encoding<F: Fields + ?Sized>(fields: &F) -> Option<encoding::Encoding> {
+    let content_type = fields.system_property("contentType").flatten()?;
+    if !content_type.eq_ignore_ascii_case("application/json") {
+        return None;
+    }
+    encoding::Encoding::named(fields.system_property("contentEncoding").flatten()?)
+}

@@ -1,0 +1,263 @@
+//! Evaluation of compiled expressions against one message.
+
+use alloc::vec::Vec;
+
+use bumpalo::Bump;
+
+use crate::ast::{ArithOp, LogicOp};
+use crate::body::{self, BodyValue, Extract};
+use crate::fields::Fields;
+use crate::function;
+use crate::program::{BodyRef, Expr, ExprId, Leaf, LeafId, List, Program};
+use crate::value::{Value, compare};
+
+/// Buffers of an evaluation, used again for the next message.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    bump: Bump,
+    extract: Extract<'static>,
+    memo: Memo<'static>,
+}
+
+/// Values of leaves that were already taken from the message.
+#[derive(Debug, Default)]
+struct Memo<'m> {
+    places: Vec<u32>,
+    known: Vec<(LeafId, Value<'m>)>,
+}
+
+/// What is known of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Body<'m> {
+    Unread,
+    /// No JSON object, or not declared to be one.
+    Unusable,
+    Read(&'m str),
+}
+
+/// One message being evaluated.
+#[derive(Debug)]
+pub(crate) struct Eval<'m, F: ?Sized> {
+    program: &'m Program,
+    fields: &'m F,
+    bump: &'m Bump,
+    body: Body<'m>,
+    extract: Extract<'m>,
+    memo: Memo<'m>,
+}
+
+impl Scratch {
+    /// Runs `work` on a message and keeps the buffers.
+    pub(crate) fn with<'p, F: Fields + ?Sized, T>(
+        &mut self,
+        program: &'p Program,
+        fields: &'p F,
+        work: impl for<'m> FnOnce(&mut Eval<'m, F>) -> T,
+    ) -> T {
+        self.bump.reset();
+        let mut eval = Eval {
+            program,
+            fields,
+            bump: &self.bump,
+            body: Body::Unread,
+            extract: core::mem::take(&mut self.extract).recycle(),
+            memo: core::mem::take(&mut self.memo).recycle(),
+        };
+        eval.memo.reset(program.leaves().len());
+        let result = work(&mut eval);
+        let Eval { extract, memo, .. } = eval;
+        self.extract = extract.recycle();
+        self.memo = memo.recycle();
+        result
+    }
+}
+
+impl<'m> Memo<'m> {
+    fn reset(&mut self, leaves: usize) {
+        self.known.clear();
+        if self.places.len() < leaves {
+            self.places.resize(leaves, 0);
+        }
+    }
+
+    /// The same buffers for a message of another lifetime; collecting an emptied list keeps its room.
+    fn recycle<'n>(mut self) -> Memo<'n> {
+        self.known.clear();
+        let known = self.known.into_iter().map(|_| (0, Value::Undefined)).collect();
+        Memo { places: self.places, known }
+    }
+
+    fn value(&self, leaf: LeafId) -> Option<Value<'m>> {
+        let place = *self.places.get(leaf as usize)?;
+        self.known.get(place as usize).filter(|(owner, _)| *owner == leaf).map(|(_, value)| *value)
+    }
+
+    fn put(&mut self, leaf: LeafId, value: Value<'m>) {
+        if let Some(place) = self.places.get_mut(leaf as usize) {
+            *place = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+            self.known.push((leaf, value));
+        }
+    }
+}
+
+impl<'m, F: Fields + ?Sized> Eval<'m, F> {
+    /// The value of an expression. It never fails; depth is bounded by the checker's limit on nesting.
+    pub(crate) fn value(&mut self, id: ExprId) -> Value<'m> {
+        let program = self.program;
+        match program.expr(id) {
+            Expr::Undefined => Value::Undefined,
+            Expr::Null => Value::Null,
+            Expr::Bool(value) => Value::Bool(value),
+            Expr::Number(bits) => Value::Number(f64::from_bits(bits)),
+            Expr::Str(text) => Value::Str(program.string(text)),
+            Expr::Leaf(leaf) => self.leaf(leaf),
+            Expr::Not(inner) => match self.value(inner) {
+                Value::Bool(value) => Value::Bool(!value),
+                _ => Value::Undefined,
+            },
+            Expr::Logic { op, items } => self.logic(op, items),
+            Expr::DynamicLogic { op, left, right } => match (self.value(left), self.value(right)) {
+                (Value::Bool(left), Value::Bool(right)) => Value::Bool(match op {
+                    LogicOp::And => left && right,
+                    LogicOp::Or => left || right,
+                }),
+                _ => Value::Undefined,
+            },
+            Expr::Compare { op, dynamic, left, right } => {
+                let left = self.value(left);
+                compare(op, left, self.value(right), dynamic)
+            }
+            Expr::Arith { op, dynamic, left, right } => {
+                let left = self.value(left);
+                arith(op, left, self.value(right), dynamic)
+            }
+            Expr::Negate(inner) => {
+                self.value(inner).as_number().map_or(Value::Undefined, |x| Value::Number(-x))
+            }
+            Expr::Coalesce(left, right) => match self.value(left) {
+                Value::Undefined => self.value(right),
+                defined => defined,
+            },
+            Expr::Call { builtin, args } => self.call(builtin, args),
+            Expr::Includes(leaf) => self.includes(leaf),
+        }
+    }
+
+    fn logic(&mut self, op: LogicOp, items: List) -> Value<'m> {
+        let decisive = op == LogicOp::Or;
+        let mut result = Value::Bool(!decisive);
+        for &item in self.program.list(items) {
+            match self.value(item) {
+                Value::Bool(value) if value == decisive => return Value::Bool(decisive),
+                Value::Bool(_) => {}
+                _ => result = Value::Undefined,
+            }
+        }
+        result
+    }
+
+    fn call(&mut self, builtin: function::Builtin, args: List) -> Value<'m> {
+        let args = self.program.list(args);
+        let mut few = [Value::Undefined; 4];
+        if let Some(values) = few.get_mut(..args.len()) {
+            for (value, &arg) in values.iter_mut().zip(args) {
+                *value = self.value(arg);
+            }
+            return function::call(builtin, values, self.bump);
+        }
+        let mut values = bumpalo::collections::Vec::with_capacity_in(args.len(), self.bump);
+        for &arg in args {
+            values.push(self.value(arg));
+        }
+        function::call(builtin, &values, self.bump)
+    }
+
+    /// The value of a leaf, taken from the message once.
+    pub(crate) fn leaf(&mut self, id: LeafId) -> Value<'m> {
+        if let Some(value) = self.memo.value(id) {
+            return value;
+        }
+        let fields = self.fields;
+        let value = match self.program.leaf(id) {
+            None => Value::Undefined,
+            Some(Leaf::App(name)) => fields.property(name).map_or(Value::Undefined, Value::text),
+            Some(Leaf::System(name)) => fields.system_property(name).map_or(Value::Undefined, Value::text),
+            Some(Leaf::AppOrSystem(name)) => fields
+                .property(name)
+                .or_else(|| fields.system_property(name.get(1..).unwrap_or("")))
+                .map_or(Value::Undefined, Value::text),
+            Some(Leaf::Body(path)) => self.body_value(*path),
+            Some(Leaf::AppOrBody(name, path)) => match fields.property(name) {
+                Some(value) => Value::text(value),
+                None => self.body_value(*path),
+            },
+        };
+        self.memo.put(id, value);
+        value
+    }
+
+    fn body_value(&mut self, path: BodyRef) -> Value<'m> {
+        match self.body_lookup(path) {
+            Err(Unusable) | Ok(Some(BodyValue::Structured)) => Value::Undefined,
+            Ok(None) => Value::Missing,
+            Ok(Some(BodyValue::Null)) => Value::Null,
+            Ok(Some(BodyValue::Bool(value))) => Value::Bool(value),
+            Ok(Some(BodyValue::Number(value))) => Value::Number(value),
+            Ok(Some(BodyValue::Str(text))) => Value::Str(text),
+        }
+    }
+
+    fn includes(&mut self, leaf: LeafId) -> Value<'m> {
+        let Some(Leaf::Body(path)) = self.program.leaf(leaf) else { return Value::Undefined };
+        match self.body_lookup(*path) {
+            Err(Unusable) => Value::Undefined,
+            Ok(found) => Value::Bool(found.is_some()),
+        }
+    }
+
+    fn body_lookup(&mut self, path: BodyRef) -> Result<Option<BodyValue<'m>>, Unusable> {
+        let text = self.read_body()?;
+        match path {
+            BodyRef::Slot(slot) => Ok(self.extract.value(slot)),
+            BodyRef::Wild(index) => {
+                body::find(text, self.program.wild(index), self.bump).map_err(|_| Unusable)
+            }
+            BodyRef::Never => Err(Unusable),
+        }
+    }
+
+    /// Reads the body on the first call, for all paths of the program at once.
+    pub(crate) fn read_body(&mut self) -> Result<&'m str, Unusable> {
+        if self.body == Body::Unread {
+            self.body = self.read_body_now().map_or(Body::Unusable, Body::Read);
+        }
+        match self.body {
+            Body::Read(text) => Ok(text),
+            _ => Err(Unusable),
+        }
+    }
+
+    fn read_body_now(&mut self) -> Option<&'m str> {
+        let encoding = body::declared_encoding(self.fields)?;
+        let text = body::decode(encoding, self.fields.body(), self.bump)?;
+        body::extract(text, self.program.trie(), self.bump, &mut self.extract).ok()?;
+        Some(text)
+    }
+}
+
+/// The body cannot be looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unusable;
+
+fn arith(op: ArithOp, left: Value<'_>, right: Value<'_>, dynamic: bool) -> Value<'static> {
+    let (Some(x), Some(y)) = (left.as_number(), right.as_number()) else { return Value::Undefined };
+    let result = match op {
+        ArithOp::Add => x + y,
+        ArithOp::Subtract => x - y,
+        ArithOp::Multiply => x * y,
+        ArithOp::Divide => x / y,
+        ArithOp::Modulo => x % y,
+    };
+    // A body value that is not a number stays one of the type number, as in the original.
+    if dynamic { Value::Number(result) } else { Value::number(result) }
+}

@@ -1,0 +1,246 @@
+//! A place in a JSON text.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Malformed;
+
+/// A string as it stands in the text, without its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RawStr<'t> {
+    pub(crate) raw: &'t str,
+    pub(crate) escaped: bool,
+}
+
+impl RawStr<'_> {
+    /// The string without escapes; half a surrogate pair becomes U+FFFD.
+    pub(crate) fn unescape(&self) -> String {
+        let mut out = String::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some(at) = rest.find('\\') {
+            out.push_str(rest.get(..at).unwrap_or(""));
+            let escape = rest.get(at + 1..).unwrap_or("");
+            let simple = match escape.as_bytes().first() {
+                Some(b'n') => '\n',
+                Some(b't') => '\t',
+                Some(b'r') => '\r',
+                Some(b'b') => '\u{8}',
+                Some(b'f') => '\u{c}',
+                Some(b'u') => {
+                    let (decoded, used) = unicode(escape);
+                    out.push_str(&decoded);
+                    rest = escape.get(used..).unwrap_or("");
+                    continue;
+                }
+                other => other.map_or('\\', |&b| char::from(b)),
+            };
+            out.push(simple);
+            rest = escape.get(1..).unwrap_or("");
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+/// Decodes as many `uXXXX` as follow each other, the first one's backslash already read.
+fn unicode(text: &str) -> (String, usize) {
+    let mut units: Vec<u16> = Vec::new();
+    let mut used = 0;
+    while let Some(hex) = text.get(used + 1..used + 5) {
+        units.push(u16::from_str_radix(hex, 16).unwrap_or(0xFFFD));
+        used += 5;
+        if text.get(used..used + 2) != Some("\\u") {
+            break;
+        }
+        used += 1;
+    }
+    (String::from_utf16_lossy(&units), used)
+}
+
+/// Reads one token after the other; every method leaves the cursor behind what it read.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Cursor<'t> {
+    pub(crate) const fn new(text: &'t str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(crate) const fn malformed<T>(&self) -> Result<T, Malformed> {
+        Err(Malformed { at: self.at })
+    }
+
+    /// The next byte that is not blank, without reading it.
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(self.at) {
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// Reads `byte`, which must come next.
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            self.malformed()
+        }
+    }
+
+    /// Reads `byte` if it comes next.
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Reads a word such as `true`.
+    pub(crate) fn word(&mut self, word: &str) -> Result<(), Malformed> {
+        if self.text.as_bytes().get(self.at..self.at + word.len()) == Some(word.as_bytes()) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            self.malformed()
+        }
+    }
+
+    /// Reads a string, its opening quote included.
+    pub(crate) fn string(&mut self) -> Result<RawStr<'t>, Malformed> {
+        self.expect(b'"')?;
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            match bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at += match bytes.get(self.at + 1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                        Some(b'u')
+                            if bytes
+                                .get(self.at + 2..self.at + 6)
+                                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+                        {
+                            6
+                        }
+                        _ => return self.malformed(),
+                    };
+                }
+                Some(0..=0x1F) | None => return self.malformed(),
+                Some(_) => self.at += 1,
+            }
+        }
+        let raw = self.text.get(start..self.at).unwrap_or("");
+        self.at += 1;
+        Ok(RawStr { raw, escaped })
+    }
+
+    /// Reads a number and returns its text.
+    pub(crate) fn number(&mut self) -> Result<&'t str, Malformed> {
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        let digits =
+            |at: usize| bytes.get(at..).unwrap_or(&[]).iter().take_while(|b| b.is_ascii_digit()).count();
+        if bytes.get(self.at) == Some(&b'-') {
+            self.at += 1;
+        }
+        let whole = digits(self.at);
+        if whole == 0 || (whole > 1 && bytes.get(self.at) == Some(&b'0')) {
+            return self.malformed();
+        }
+        self.at += whole;
+        if bytes.get(self.at) == Some(&b'.') {
+            let fraction = digits(self.at + 1);
+            if fraction == 0 {
+                return self.malformed();
+            }
+            self.at += 1 + fraction;
+        }
+        if matches!(bytes.get(self.at), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(bytes.get(self.at), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            let exponent = digits(self.at);
+            if exponent == 0 {
+                return self.malformed();
+            }
+            self.at += exponent;
+        }
+        Ok(self.text.get(start..self.at).unwrap_or(""))
+    }
+
+    /// Reads a whole value without keeping it.
+    pub(crate) fn skip(&mut self, depth: usize) -> Result<(), Malformed> {
+        match self.peek() {
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'{') => self.members(depth, |cursor, _| cursor.skip(depth.saturating_sub(1))),
+            Some(b'[') => self.items(depth, |cursor, _| cursor.skip(depth.saturating_sub(1))),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => self.number().map(|_| ()),
+        }
+    }
+
+    /// Reads an object; `member` reads each value. `depth` is how many levels are left.
+    pub(crate) fn members(
+        &mut self,
+        depth: usize,
+        mut member: impl FnMut(&mut Self, RawStr<'t>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.expect(b'{')?;
+        if depth == 0 {
+            return self.malformed();
+        }
+        if self.eat(b'}') {
+            return Ok(());
+        }
+        loop {
+            self.peek();
+            let name = self.string()?;
+            self.expect(b':')?;
+            member(self, name)?;
+            if !self.eat(b',') {
+                return self.expect(b'}');
+            }
+        }
+    }
+
+    /// Reads an array; `item` reads each value and is told its index. `depth` is how many levels are left.
+    pub(crate) fn items(
+        &mut self,
+        depth: usize,
+        mut item: impl FnMut(&mut Self, usize) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.expect(b'[')?;
+        if depth == 0 {
+            return self.malformed();
+        }
+        if self.eat(b']') {
+            return Ok(());
+        }
+        let mut index = 0;
+        loop {
+            item(self, index)?;
+            index += 1;
+            if !self.eat(b',') {
+                return self.expect(b']');
+            }
+        }
+    }
+
+    /// Checks that nothing but blanks is left.
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+        if self.peek().is_none() { Ok(()) } else { self.malformed() }
+    }
+}

@@ -1,0 +1,72 @@
+//! A whole JSON document.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Cursor, Malformed, RawStr};
+
+/// A JSON value. Objects keep the order of their members; of several members of one name the last counts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Str(String),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl Json {
+    /// The member `name` of an object.
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => {
+                members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads `text` as one JSON value of at most `depth` levels.
+pub(crate) fn parse(text: &str, depth: usize) -> Result<Json, Malformed> {
+    let mut cursor = Cursor::new(text);
+    let value = read(&mut cursor, depth)?;
+    cursor.end()?;
+    Ok(value)
+}
+
+fn read(cursor: &mut Cursor<'_>, depth: usize) -> Result<Json, Malformed> {
+    let below = depth.saturating_sub(1);
+    Ok(match cursor.peek() {
+        Some(b'"') => Json::Str(string(cursor.string()?)),
+        Some(b'{') => {
+            let mut members = Vec::new();
+            cursor.members(depth, |cursor, name| {
+                members.push((string(name), read(cursor, below)?));
+                Ok(())
+            })?;
+            Json::Object(members)
+        }
+        Some(b'[') => {
+            let mut items = Vec::new();
+            cursor.items(depth, |cursor, _| {
+                items.push(read(cursor, below)?);
+                Ok(())
+            })?;
+            Json::Array(items)
+        }
+        Some(b't') => cursor.word("true").map(|()| Json::Bool(true))?,
+        Some(b'f') => cursor.word("false").map(|()| Json::Bool(false))?,
+        Some(b'n') => cursor.word("null").map(|()| Json::Null)?,
+        _ => Json::Number(cursor.number()?.parse().unwrap_or(f64::NAN)),
+    })
+}
+
+fn string(raw: RawStr<'_>) -> String {
+    if raw.escaped { raw.unescape() } else { raw.raw.into() }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,218 @@
+//! Numbers: what `as_number` reads, and the functions that `core` lacks.
+
+use alloc::string::String;
+
+/// Reads a number as the original does, or `None`.
+///
+/// # Source
+/// Route language §9: `NumberStyles.Any` of .NET in the invariant culture. Blanks around, a sign before or behind,
+/// thousands commas, parentheses for negative, the currency sign, an exponent.
+pub(crate) fn parse(text: &str) -> Option<f64> {
+    if let Some(value) = parse_plain(text.as_bytes()) {
+        return Some(value);
+    }
+    let mut reader = Reader { rest: text, state: State::default(), digits: String::new() };
+    if let Some(value) = reader.read() {
+        return Some(value);
+    }
+    let word = text.trim();
+    let is = |name: &str| word.eq_ignore_ascii_case(name);
+    if is("Infinity") || is("+Infinity") {
+        Some(f64::INFINITY)
+    } else if is("-Infinity") {
+        Some(f64::NEG_INFINITY)
+    } else {
+        None
+    }
+}
+
+/// The usual case: digits, perhaps a sign before and a point between.
+fn parse_plain(bytes: &[u8]) -> Option<f64> {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let usual = digits.first()?.is_ascii_digit() && digits.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    core::str::from_utf8(bytes).ok().filter(|_| usual)?.parse().ok()
+}
+
+#[derive(Debug, Default)]
+struct State {
+    signed: bool,
+    negative: bool,
+    open: bool,
+    currency: bool,
+}
+
+struct Reader<'t> {
+    rest: &'t str,
+    state: State,
+    digits: String,
+}
+
+impl Reader<'_> {
+    fn eat(&mut self, c: char) -> bool {
+        let found = self.rest.strip_prefix(c);
+        self.rest = found.unwrap_or(self.rest);
+        found.is_some()
+    }
+
+    fn eat_blank(&mut self) -> bool {
+        [' ', '\t', '\n', '\u{b}', '\u{c}', '\r'].into_iter().any(|blank| self.eat(blank))
+    }
+
+    fn eat_sign(&mut self) -> bool {
+        if self.state.signed {
+            return false;
+        }
+        let negative = self.eat('-');
+        self.state.signed = negative || self.eat('+');
+        self.state.negative |= negative;
+        self.state.signed
+    }
+
+    fn eat_currency(&mut self) -> bool {
+        if self.state.currency {
+            return false;
+        }
+        self.state.currency = self.eat('\u{a4}');
+        self.state.currency
+    }
+
+    fn read(&mut self) -> Option<f64> {
+        loop {
+            let blank_allowed = !self.state.signed || self.state.currency;
+            if blank_allowed && self.eat_blank() {
+                continue;
+            }
+            if self.eat_sign() || self.eat_currency() {
+                continue;
+            }
+            if !self.state.signed && self.eat('(') {
+                (self.state.signed, self.state.negative, self.state.open) = (true, true, true);
+                continue;
+            }
+            break;
+        }
+        self.read_digits()?;
+        self.read_exponent();
+        loop {
+            if self.eat_blank() || self.eat_sign() || self.eat_currency() {
+                continue;
+            }
+            if self.state.open && self.eat(')') {
+                self.state.open = false;
+                continue;
+            }
+            break;
+        }
+        // A text may end in zero characters, as a buffer of a fixed size does.
+        let ended = self.rest.bytes().all(|b| b == 0);
+        if self.state.open || !ended {
+            return None;
+        }
+        let value: f64 = self.digits.parse().ok()?;
+        Some(if self.state.negative { -value } else { value })
+    }
+
+    fn read_digits(&mut self) -> Option<()> {
+        let (mut any, mut point) = (false, false);
+        while let Some(c) = self.rest.chars().next() {
+            match c {
+                '0'..='9' => {
+                    any = true;
+                    self.digits.push(c);
+                }
+                '.' if !point => {
+                    point = true;
+                    self.digits.push_str(if any { "." } else { "0." });
+                }
+                ',' if any && !point => {}
+                _ => break,
+            }
+            self.rest = self.rest.get(1..).unwrap_or("");
+        }
+        any.then_some(())
+    }
+
+    fn read_exponent(&mut self) {
+        let Some(tail) = self.rest.strip_prefix(['e', 'E']) else { return };
+        let negative = tail.starts_with('-');
+        let digits = tail.strip_prefix(['+', '-']).unwrap_or(tail);
+        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+        if count == 0 {
+            return;
+        }
+        let value = digits.get(..count).unwrap_or("").parse::<u32>().unwrap_or(u32::MAX).min(99_999);
+        let sign = if negative { "-" } else { "" };
+        self.digits.push_str(&alloc::format!("e{sign}{value}"));
+        self.rest = digits.get(count..).unwrap_or("");
+    }
+}
+
+macro_rules! mathematics {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident),+) = $std:ident, $libm:ident;)*) => {
+        $($(#[$doc])*
+        pub(crate) fn $name($($arg: f64),+) -> f64 {
+            #[cfg(feature = "std")]
+            return f64::$std($($arg),+);
+            #[cfg(not(feature = "std"))]
+            return libm::$libm($($arg),+);
+        })*
+    };
+}
+
+mathematics! {
+    /// e to the power of `x`.
+    exp(x) = exp, exp;
+    /// `x` to the power of `y`.
+    power(x, y) = powf, pow;
+    /// The smallest whole number that is not below `x`.
+    ceiling(x) = ceil, ceil;
+    /// The largest whole number that is not above `x`.
+    floor(x) = floor, floor;
+    /// The square root of `x`.
+    sqrt(x) = sqrt, sqrt;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn reads_what_the_original_reads() {
+        for (text, value) in [
+            ("3", 3.0),
+            (" -3.5 ", -3.5),
+            ("1,234,5.5", 12345.5),
+            ("(5)", -5.0),
+            ("5-", -5.0),
+            ("+5", 5.0),
+            ("\u{a4}5", 5.0),
+            ("-\u{a4} 5", -5.0),
+            ("5 \u{a4}", 5.0),
+            ("1e3", 1000.0),
+            ("1E+3", 1000.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("10e1000", f64::INFINITY),
+            ("-1e999999999999", f64::NEG_INFINITY),
+            ("infinity", f64::INFINITY),
+            (" -Infinity ", f64::NEG_INFINITY),
+            ("( 5 )", f64::NAN),
+            ("5\0\0", 5.0),
+        ] {
+            match parse(text) {
+                Some(found) => assert_eq!(found, value, "{text}"),
+                None => assert!(value.is_nan(), "{text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in [
+            "", " ", "x", "0x10", "- 5", "5 5", "5e", "--5", "-5-", "(5", "5)", "()", ",5", "1.5,0", ".",
+            "NaN", "$5", "٣",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A compiled set of routes.
+
+use alloc::vec::Vec;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::fields::Fields;
+use crate::limits::MAX_ROUTES;
+use crate::matches::Matches;
+use crate::program::{Builder, Program};
+use crate::route::{self, CompileOptions, Route, RouteSpec};
+use crate::sink::Sink;
+use crate::value::Truth;
+
+/// An immutable set of routes. It is shared behind an `Arc` and replaced as a whole.
+///
+/// # Examples
+/// ```
+/// use edge_routing::{CompileOptions, Matches, RouteSpec, Router, Sample, Sink};
+///
+/// let specs = [
+///     RouteSpec::new("all", "FROM /messages/* INTO $upstream"),
+///     RouteSpec::new("hot", "FROM /messages/* WHERE as_number(temp) > 90 INTO $upstream").with_priority(0),
+/// ];
+/// let router = Router::compile(&specs, &CompileOptions::new())?.router;
+///
+/// let mut matches = Matches::new();
+/// router.route(&Sample::new("/messages/").with_property("temp", Some("95")), &mut matches);
+/// let delivery = &matches.deliveries()[0];
+/// assert_eq!(matches.deliveries().len(), 1);
+/// assert_eq!(router.endpoint(delivery.endpoint), Some(&Sink::Upstream));
+/// assert_eq!(router.routes()[delivery.route].name(), "hot");
+/// # Ok::<(), edge_routing::Diagnostics>(())
+/// ```
+#[derive(Debug)]
+pub struct Router {
+    routes: Vec<Route>,
+    /// For each route the index of its endpoint.
+    targets: Vec<u32>,
+    endpoints: Vec<Sink>,
+    program: Program,
+}
+
+/// A router, and what its texts do that they do not seem to say.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Compiled {
+    /// The routes, ready for messages.
+    pub router: Router,
+    /// Warnings in the order of the routes.
+    pub warnings: Diagnostics,
+}
+
+impl Router {
+    /// Compiles a set of routes: all of them, or none.
+    ///
+    /// # Errors
+    /// All errors of all routes at once, together with their warnings; with
+    /// [`strict`](CompileOptions::strict) every warning is an error.
+    pub fn compile(specs: &[RouteSpec], options: &CompileOptions) -> Result<Compiled, Diagnostics> {
+        let mut found = Vec::new();
+        if specs.len() > MAX_ROUTES {
+            let message =
+                alloc::format!("the set has {} routes, at most {MAX_ROUTES} are allowed", specs.len());
+            found.push(Diagnostic::general(Code::TooManyRoutes, message));
+            return Err(found.into_iter().collect());
+        }
+        let mut builder = Builder::default();
+        let mut names = HashSet::with_capacity(specs.len());
+        let mut routes = Vec::with_capacity(specs.len());
+        for spec in specs {
+            if !names.insert(spec.name.as_str()) {
+                let message = alloc::format!("there is another route named '{}'", spec.name);
+                found.push(Diagnostic::general(Code::DuplicateName, message).with_route(&spec.name));
+            }
+            routes.extend(route::compile(spec, options, &mut builder, &mut found));
+        }
+        let mut diagnostics: Diagnostics = found.into_iter().collect();
+        if options.strict {
+            diagnostics.harden();
+        }
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        Ok(Compiled { router: Self::new(routes, builder.finish()), warnings: diagnostics })
+    }
+
+    fn new(routes: Vec<Route>, program: Program) -> Self {
+        let mut endpoints: Vec<Sink> = Vec::new();
+        let mut known: HashMap<&Sink, u32> = HashMap::new();
+        let mut targets = Vec::with_capacity(routes.len());
+        for route in &routes {
+            targets.push(*known.entry(route.sink()).or_insert_with(|| {
+                endpoints.push(route.sink().clone());
+                u32::try_from(endpoints.len() - 1).unwrap_or(u32::MAX)
+            }));
+        }
+        drop(known);
+        Self { routes, targets, endpoints, program }
+    }
+
+    /// The routes, in the order of their specs.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The endpoints that the routes name, each once; deliveries name them by index.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Sink] {
+        &self.endpoints
+    }
+
+    /// The endpoint of a delivery.
+    #[must_use]
+    pub fn endpoint(&self, index: usize) -> Option<&Sink> {
+        self.endpoints.get(index)
+    }
+
+    /// Finds out where a message goes. It does not allocate once `matches` has served a few messages.
+    pub fn route<F: Fields + ?Sized>(&self, message: &F, matches: &mut Matches) {
+        self.route_naively(message, matches);
+    }
+
+    /// Finds out the same by looking at every route in turn: slow, and plainly right.
+    pub fn route_naively<F: Fields + ?Sized>(&self, message: &F, matches: &mut Matches) {
+        let source = message.source();
+        let (scratch, found) = matches.begin();
+        scratch.with(&self.program, message, |eval| {
+            for (index, route) in self.routes.iter().enumerate() {
+                if route.source().matches(source) && eval.value(route.root).truth() == Truth::True {
+                    found.push(index);
+                }
+            }
+        });
+        self.settle(matches);
+    }
+
+    /// Makes deliveries of the routes found.
+    fn settle(&self, matches: &mut Matches) {
+        matches.settle(self.endpoints.len(), |index| {
+            let endpoint = *self.targets.get(index)?;
+            let route = self.routes.get(index)?;
+            Some((endpoint as usize, route.priority(), route.time_to_live_secs()))
+        });
+    }
+}
