@@ -1,1 +1,18 @@
 //! The durable queue.
+
+mod error;
+pub mod fs;
+mod index;
+mod log;
+mod options;
+mod reader;
+mod recovery;
+mod shared;
+mod state;
+mod store;
+mod writer;
+
+pub use error::OpenError;
+pub use options::StoreOptions;
+pub use recovery::{Damage, Lost, Recovery};
+pub use store::SegmentStore;

@@ -1,0 +1,149 @@
+//! A run of entries of one queue in one segment.
+
+use super::Counts;
+use crate::log::NEVER;
+
+/// Positions are kept at least this many bytes apart.
+const POINT_BYTES: u32 = 64 * 1024;
+/// The most routes in one extent: a route takes one byte per entry.
+const MAX_ROUTES: usize = 256;
+
+/// Entries of one queue with consecutive offsets that stand in one segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) segment: u64,
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    /// The latest expiry of an entry, [`NEVER`] when one never expires.
+    pub(crate) max_expiry: u64,
+    /// Some places: offset above `first`, and position in the segment.
+    pub(crate) points: Vec<(u32, u32)>,
+    /// The routes of the entries.
+    pub(crate) routes: Vec<u32>,
+    /// For each entry which of `routes` it is; empty while there is but one.
+    pub(crate) codes: Vec<u8>,
+}
+
+impl Extent {
+    pub(crate) fn new(segment: u64, first: u64) -> Self {
+        let (points, routes, codes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { segment, first, count: 0, max_expiry: 0, points, routes, codes }
+    }
+
+    /// Returns the offset behind the last entry.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + u64::from(self.count)
+    }
+
+    pub(crate) fn contains(&self, offset: u64) -> bool {
+        self.first <= offset && offset < self.end()
+    }
+
+    /// Adds the next entry, or returns `false` when the extent can take no more.
+    pub(crate) fn push(&mut self, route: u32, expires: u64, position: u32) -> bool {
+        let known = self.routes.iter().rposition(|&known| known == route);
+        if self.count == u32::MAX || (known.is_none() && self.routes.len() == MAX_ROUTES) {
+            return false;
+        }
+        let code = known.unwrap_or_else(|| {
+            if self.routes.len() == 1 {
+                self.codes = vec![0; self.count as usize];
+            }
+            self.routes.push(route);
+            self.routes.len() - 1
+        });
+        if self.routes.len() > 1 {
+            self.codes.push(u8::try_from(code).unwrap_or(u8::MAX));
+        }
+        if self.points.last().is_none_or(|&(_, last)| position - last >= POINT_BYTES) {
+            self.points.push((self.count, position));
+        }
+        self.count += 1;
+        self.max_expiry = self.max_expiry.max(expires);
+        true
+    }
+
+    /// Returns whether all entries have expired.
+    pub(crate) fn is_expired(&self, now: u64) -> bool {
+        self.max_expiry != NEVER && self.max_expiry <= now
+    }
+
+    /// Returns a position at or before that of the entry `offset`, and the offset there.
+    pub(crate) fn place(&self, offset: u64) -> (u64, u32) {
+        let delta = offset.saturating_sub(self.first);
+        let after = self.points.partition_point(|&(point, _)| u64::from(point) <= delta);
+        let (point, position) = self.points.get(after.saturating_sub(1)).copied().unwrap_or_default();
+        (self.first + u64::from(point), position)
+    }
+
+    /// Returns how many of the entries from `from` up to, not including, `to` each route has.
+    pub(crate) fn count_routes(&self, from: u64, to: u64) -> Counts {
+        let mut counts = Counts::default();
+        let from = usize::try_from(from.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let to =
+            usize::try_from(to.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.count as usize);
+        if let (true, &[route]) = (from < to, self.routes.as_slice()) {
+            counts.add(route, (to - from) as u64);
+            return counts;
+        }
+        let mut by_code = [0u64; MAX_ROUTES];
+        for &code in self.codes.get(from..to).unwrap_or_default() {
+            if let Some(count) = by_code.get_mut(usize::from(code)) {
+                *count += 1;
+            }
+        }
+        for (&route, entries) in self.routes.iter().zip(by_code) {
+            counts.add(route, entries);
+        }
+        counts
+    }
+
+    /// Gives back spare memory; no entry is added any more.
+    pub(crate) fn shrink(&mut self) {
+        self.points.shrink_to_fit();
+        self.routes.shrink_to_fit();
+        self.codes.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extent(routes: &[u32]) -> Extent {
+        let mut extent = Extent::new(1, 100);
+        for (at, &route) in (0..).zip(routes) {
+            assert!(extent.push(route, u64::from(at), at * 40_000));
+        }
+        extent
+    }
+
+    fn check(routes: &[u32], from: u64, to: u64, expected: &[(u32, u64)]) {
+        assert_eq!(extent(routes).count_routes(from, to).iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn routes_are_counted_exactly() {
+        check(&[7, 7, 7], 100, 103, &[(7, 3)]);
+        check(&[7, 7, 7], 101, 200, &[(7, 2)]);
+        check(&[7, 8, 7, 9], 101, 104, &[(7, 1), (8, 1), (9, 1)]);
+        check(&[7, 8], 103, 104, &[]);
+        check(&[7], 102, 101, &[]);
+    }
+
+    #[test]
+    fn places_are_at_or_before() {
+        let extent = extent(&[1, 1, 1, 1, 1]);
+        assert_eq!(extent.place(100), (100, 0));
+        assert_eq!(extent.place(101), (100, 0));
+        assert_eq!(extent.place(102), (102, 80_000));
+        assert_eq!(extent.place(104), (104, 160_000));
+    }
+
+    #[test]
+    fn the_257th_route_needs_another_extent() {
+        let mut extent = extent(&(0..256).collect::<Vec<_>>());
+        assert!(!extent.push(256, 0, u32::MAX));
+        assert!(extent.push(255, 0, u32::MAX));
+    }
+}

@@ -1,0 +1,90 @@
+//! A set of offsets, kept as ranges.
+
+use std::collections::BTreeMap;
+
+/// A set of offsets as ranges that neither touch nor overlap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    /// Start to end, the end not included.
+    ranges: BTreeMap<u64, u64>,
+}
+
+impl Ranges {
+    pub(crate) fn insert(&mut self, from: u64, to: u64) {
+        let (mut from, mut to) = (from, to);
+        if from >= to {
+            return;
+        }
+        while let Some((&start, &end)) = self.ranges.range(..=to).next_back() {
+            if end < from {
+                break;
+            }
+            from = from.min(start);
+            to = to.max(end);
+            self.ranges.remove(&start);
+        }
+        self.ranges.insert(from, to);
+    }
+
+    /// Returns the end of the range that holds `offset`.
+    pub(crate) fn end_of(&self, offset: u64) -> Option<u64> {
+        self.ranges.range(..=offset).next_back().map(|(_, &end)| end).filter(|&end| end > offset)
+    }
+
+    /// Returns the start of the first range above `offset`.
+    pub(crate) fn start_after(&self, offset: u64) -> Option<u64> {
+        self.ranges.range(offset..).next().map(|(&start, _)| start)
+    }
+
+    /// Forgets what lies below `offset`.
+    pub(crate) fn drop_below(&mut self, offset: u64) {
+        while let Some((&start, &end)) = self.ranges.first_key_value() {
+            if start >= offset {
+                break;
+            }
+            self.ranges.remove(&start);
+            if end > offset {
+                self.ranges.insert(offset, end);
+                break;
+            }
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.ranges.iter().map(|(&from, &to)| (from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(inserts: &[(u64, u64)], expected: &[(u64, u64)]) {
+        let mut ranges = Ranges::default();
+        for &(from, to) in inserts {
+            ranges.insert(from, to);
+        }
+        assert_eq!(ranges.iter().collect::<Vec<_>>(), expected, "{inserts:?}");
+    }
+
+    #[test]
+    fn ranges_that_touch_become_one() {
+        check(&[(1, 2), (4, 5)], &[(1, 2), (4, 5)]);
+        check(&[(1, 2), (2, 3)], &[(1, 3)]);
+        check(&[(5, 9), (1, 3), (2, 6)], &[(1, 9)]);
+        check(&[(1, 9), (3, 4)], &[(1, 9)]);
+        check(&[(3, 3)], &[]);
+    }
+
+    #[test]
+    fn what_is_below_is_dropped() {
+        let mut ranges = Ranges::default();
+        ranges.insert(1, 3);
+        ranges.insert(5, 9);
+        ranges.drop_below(6);
+        assert_eq!(ranges.iter().collect::<Vec<_>>(), [(6, 9)]);
+        assert_eq!(ranges.end_of(6), Some(9));
+        assert_eq!(ranges.end_of(9), None);
+        assert_eq!(ranges.start_after(2), Some(6));
+    }
+}

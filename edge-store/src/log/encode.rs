@@ -1,0 +1,133 @@
+//! Records, written into one buffer that becomes one write.
+
+use edge_core::{QueueId, RouteName};
+
+use super::record::RecordHeader;
+use super::{
+    AFTER_SYNC, ALIGN, HEADER_BYTES, Header, Kind, LAST, RECORD_HEADER_BYTES, TARGET_BYTES, TargetEntry, seed,
+};
+
+/// Returns how many bytes the record of a message takes.
+pub(crate) fn message_bytes(encoded: usize, targets: usize) -> u64 {
+    (RECORD_HEADER_BYTES + 8 + targets * TARGET_BYTES + encoded).next_multiple_of(ALIGN) as u64
+}
+
+/// Collects records for one segment; its buffer is used again.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    buffer: Vec<u8>,
+    seed: u32,
+    /// Flags for the next record only.
+    flags: u8,
+}
+
+impl Encoder {
+    pub(crate) fn new() -> Self {
+        Self { buffer: Vec::new(), seed: 0, flags: 0 }
+    }
+
+    /// Starts a segment with its header.
+    pub(crate) fn begin(&mut self, header: Header) {
+        self.seed = seed(header.salt, header.number);
+        self.buffer.extend_from_slice(&header.encode());
+    }
+
+    /// Says of the next record that all bytes before it were synced.
+    pub(crate) fn after_sync(&mut self) {
+        self.flags = AFTER_SYNC;
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Empties the buffer, and gives back what a burst left of it.
+    pub(crate) fn clear(&mut self) {
+        self.buffer.clear();
+        self.buffer.shrink_to(1 << 20);
+        self.flags = 0;
+    }
+
+    /// Writes a message for the targets that `targets` returns, and returns how many there were.
+    pub(crate) fn message(
+        &mut self,
+        kind: Kind,
+        last: bool,
+        enqueued: u64,
+        targets: impl Iterator<Item = TargetEntry>,
+        message: &[u8],
+    ) {
+        let start = self.open();
+        self.buffer.extend_from_slice(&enqueued.to_le_bytes());
+        let mut count = 0;
+        for target in targets {
+            self.buffer.extend_from_slice(&target.encode());
+            count += 1;
+        }
+        self.buffer.extend_from_slice(message);
+        self.seal(start, kind, last, count);
+    }
+
+    pub(crate) fn queue(&mut self, last: bool, number: u32, id: &QueueId, head: u64, next: u64) {
+        let start = self.open();
+        self.buffer.extend_from_slice(&number.to_le_bytes());
+        self.buffer.extend_from_slice(&[id.priority().rank(), 0, 0, 0]);
+        self.buffer.extend_from_slice(&head.to_le_bytes());
+        self.buffer.extend_from_slice(&next.to_le_bytes());
+        self.buffer.extend_from_slice(id.endpoint().as_str().as_bytes());
+        self.seal(start, Kind::Queue, last, 0);
+    }
+
+    pub(crate) fn route(&mut self, last: bool, number: u32, name: &RouteName) {
+        let start = self.open();
+        self.buffer.extend_from_slice(&number.to_le_bytes());
+        self.buffer.extend_from_slice(name.as_str().as_bytes());
+        self.seal(start, Kind::Route, last, 0);
+    }
+
+    pub(crate) fn trim(&mut self, last: bool, queue: u32, head: u64) {
+        let start = self.open();
+        self.buffer.extend_from_slice(&u64::from(queue).to_le_bytes());
+        self.buffer.extend_from_slice(&head.to_le_bytes());
+        self.seal(start, Kind::Trim, last, 0);
+    }
+
+    pub(crate) fn hole(&mut self, last: bool, queue: u32, from: u64, to: u64) {
+        let start = self.open();
+        self.buffer.extend_from_slice(&u64::from(queue).to_le_bytes());
+        self.buffer.extend_from_slice(&from.to_le_bytes());
+        self.buffer.extend_from_slice(&to.to_le_bytes());
+        self.seal(start, Kind::Hole, last, 0);
+    }
+
+    /// Returns how far into the segment the buffer reaches when it starts at `position`.
+    pub(crate) fn end(&self, position: u64) -> u64 {
+        position + self.buffer.len() as u64
+    }
+
+    fn open(&mut self) -> usize {
+        debug_assert!(
+            self.buffer.len().is_multiple_of(ALIGN) && (HEADER_BYTES as usize).is_multiple_of(ALIGN)
+        );
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(&[0; RECORD_HEADER_BYTES]);
+        start
+    }
+
+    fn seal(&mut self, start: usize, kind: Kind, last: bool, targets: u32) {
+        let flags = std::mem::take(&mut self.flags) | if last { LAST } else { 0 };
+        let len = self.buffer.len() - start - RECORD_HEADER_BYTES;
+        let len = u32::try_from(len).expect("a batch is limited to 1 GiB");
+        let mut header = RecordHeader { checksum: 0, len, kind, flags, targets };
+        if let Some(head) = self.buffer.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            *head = header.encode();
+        }
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.seed);
+        hasher.update(self.buffer.get(start + 4..).unwrap_or_default());
+        header.checksum = hasher.finalize();
+        if let Some(head) = self.buffer.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
+            *head = header.checksum.to_le_bytes();
+        }
+        self.buffer.resize(self.buffer.len().next_multiple_of(ALIGN), 0);
+    }
+}

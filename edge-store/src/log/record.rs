@@ -1,0 +1,164 @@
+//! Records, read from their bytes.
+
+use super::{NEVER, RECORD_HEADER_BYTES, TARGET_BYTES, get_u32, get_u64};
+
+/// Marks where a record may begin.
+const MARK: u16 = 0x5ED6;
+
+/// What a record says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// A message and the queues it is in.
+    Message = 1,
+    /// The name of a queue, its head and its next offset.
+    Queue = 2,
+    /// The name of a route.
+    Route = 3,
+    /// The head of a queue has moved.
+    Trim = 4,
+    /// Offsets of a queue are given up.
+    Hole = 5,
+}
+
+impl Kind {
+    fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Message,
+            2 => Self::Queue,
+            3 => Self::Route,
+            4 => Self::Trim,
+            5 => Self::Hole,
+            _ => return None,
+        })
+    }
+}
+
+/// The first 16 bytes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordHeader {
+    pub(crate) checksum: u32,
+    /// Bytes of the payload.
+    pub(crate) len: u32,
+    pub(crate) kind: Kind,
+    pub(crate) flags: u8,
+    /// How many targets a message has; otherwise 0.
+    pub(crate) targets: u32,
+}
+
+impl RecordHeader {
+    pub(crate) fn encode(&self) -> [u8; RECORD_HEADER_BYTES] {
+        let [c0, c1, c2, c3] = self.checksum.to_le_bytes();
+        let [l0, l1, l2, l3] = self.len.to_le_bytes();
+        let [m0, m1] = MARK.to_le_bytes();
+        let [t0, t1, t2, t3] = self.targets.to_le_bytes();
+        [c0, c1, c2, c3, l0, l1, l2, l3, self.kind as u8, self.flags, m0, m1, t0, t1, t2, t3]
+    }
+
+    /// Reads a header that may be one: its mark and kind are right.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let &[c0, c1, c2, c3, l0, l1, l2, l3, kind, flags, m0, m1, t0, t1, t2, t3] = bytes.first_chunk()?;
+        if u16::from_le_bytes([m0, m1]) != MARK {
+            return None;
+        }
+        Some(Self {
+            checksum: u32::from_le_bytes([c0, c1, c2, c3]),
+            len: u32::from_le_bytes([l0, l1, l2, l3]),
+            kind: Kind::from_number(kind)?,
+            flags,
+            targets: u32::from_le_bytes([t0, t1, t2, t3]),
+        })
+    }
+}
+
+/// One queue of a message record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TargetEntry {
+    pub(crate) queue: u32,
+    pub(crate) route: u32,
+    pub(crate) offset: u64,
+    /// Milliseconds since 1970; [`NEVER`] is never.
+    pub(crate) expires: u64,
+}
+
+impl TargetEntry {
+    pub(crate) fn encode(&self) -> [u8; TARGET_BYTES] {
+        let mut bytes = [0; TARGET_BYTES];
+        let fields = self.queue.to_le_bytes().into_iter().chain(self.route.to_le_bytes());
+        let fields = fields.chain(self.offset.to_le_bytes()).chain(self.expires.to_le_bytes());
+        for (to, from) in bytes.iter_mut().zip(fields) {
+            *to = from;
+        }
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            queue: get_u32(bytes, 0)?,
+            route: get_u32(bytes, 4)?,
+            offset: get_u64(bytes, 8)?,
+            expires: get_u64(bytes, 16)?,
+        })
+    }
+}
+
+/// What a valid record says.
+#[derive(Debug)]
+pub(crate) enum Record<'a> {
+    Message(MessageRecord<'a>),
+    Queue { number: u32, head: u64, next: u64, priority: u8, endpoint: &'a str },
+    Route { number: u32, name: &'a str },
+    Trim { queue: u32, head: u64 },
+    Hole { queue: u32, from: u64, to: u64 },
+}
+
+/// A message and its targets, not yet taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageRecord<'a> {
+    pub(crate) enqueued: u64,
+    targets: &'a [u8],
+    /// The message in its stored form.
+    pub(crate) message: &'a [u8],
+}
+
+impl<'a> MessageRecord<'a> {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = TargetEntry> + use<'a> {
+        self.targets.chunks_exact(TARGET_BYTES).filter_map(TargetEntry::decode)
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Takes the payload of a record apart; `None` when it does not hold what its kind says.
+    pub(crate) fn decode(header: &RecordHeader, payload: &'a [u8]) -> Option<Self> {
+        Some(match header.kind {
+            Kind::Message => {
+                let enqueued = get_u64(payload, 0)?;
+                let targets = (header.targets as usize).checked_mul(TARGET_BYTES)?.checked_add(8)?;
+                let message = payload.get(targets..)?;
+                Self::Message(MessageRecord { enqueued, targets: payload.get(8..targets)?, message })
+            }
+            Kind::Queue => Self::Queue {
+                number: get_u32(payload, 0)?,
+                priority: *payload.get(4)?,
+                head: get_u64(payload, 8)?,
+                next: get_u64(payload, 16)?,
+                endpoint: std::str::from_utf8(payload.get(24..)?).ok()?,
+            },
+            Kind::Route => Self::Route {
+                number: get_u32(payload, 0)?,
+                name: std::str::from_utf8(payload.get(4..)?).ok()?,
+            },
+            Kind::Trim => Self::Trim { queue: get_u32(payload, 0)?, head: get_u64(payload, 8)? },
+            Kind::Hole => Self::Hole {
+                queue: get_u32(payload, 0)?,
+                from: get_u64(payload, 8)?,
+                to: get_u64(payload, 16)?,
+            },
+        })
+    }
+}
+
+/// Returns the expiry of an entry, [`NEVER`] when it cannot be said.
+pub(crate) fn expiry(enqueued: u64, time_to_live_ms: u64) -> u64 {
+    if time_to_live_ms == NEVER { NEVER } else { enqueued.saturating_add(time_to_live_ms) }
+}

@@ -1,0 +1,91 @@
+//! What can be set about a store.
+
+/// How a [`SegmentStore`](crate::SegmentStore) behaves; the defaults suit a gateway.
+///
+/// # Examples
+/// ```
+/// use edge_store::StoreOptions;
+///
+/// let options = StoreOptions::default().with_max_bytes(1 << 30);
+/// assert_eq!(options.max_bytes, Some(1 << 30));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// The most bytes on disk; an append beyond it is refused. `None` is as much as the disk has.
+    pub max_bytes: Option<u64>,
+    /// The size at which a new segment is begun: space comes back by whole segments. With a small `max_bytes` segments
+    /// are smaller, an eighth of it, so that one segment is never most of the store.
+    pub segment_bytes: u64,
+    /// How many bytes of fresh entries are kept in memory, for readers that keep up.
+    pub tail_bytes: usize,
+    /// How many bytes may wait for the disk; an append beyond it is refused.
+    pub max_unwritten_bytes: u64,
+    /// The largest message that is taken, in its stored form.
+    pub max_message_bytes: u64,
+}
+
+/// The smallest segment; smaller wishes are raised to it.
+const MIN_SEGMENT_BYTES: u64 = 16 * 1024;
+/// The largest segment; positions within a segment are kept in 32 bits.
+const MAX_SEGMENT_BYTES: u64 = 1 << 30;
+/// The most bytes that may be set to wait for the disk, so that a segment which is a batch too large stays addressable.
+const MAX_UNWRITTEN_BYTES: u64 = 1 << 30;
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            max_bytes: None,
+            segment_bytes: 16 << 20,
+            tail_bytes: 4 << 20,
+            max_unwritten_bytes: 32 << 20,
+            max_message_bytes: 1 << 20,
+        }
+    }
+}
+
+impl StoreOptions {
+    /// Sets the most bytes on disk.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = Some(max_bytes);
+        self
+    }
+
+    /// Sets the size at which a new segment is begun.
+    #[must_use]
+    pub fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
+        self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// Sets how many bytes of fresh entries are kept in memory.
+    #[must_use]
+    pub fn with_tail_bytes(mut self, tail_bytes: usize) -> Self {
+        self.tail_bytes = tail_bytes;
+        self
+    }
+
+    /// Sets how many bytes may wait for the disk.
+    #[must_use]
+    pub fn with_max_unwritten_bytes(mut self, max_unwritten_bytes: u64) -> Self {
+        self.max_unwritten_bytes = max_unwritten_bytes;
+        self
+    }
+
+    /// Sets the largest message that is taken.
+    #[must_use]
+    pub fn with_max_message_bytes(mut self, max_message_bytes: u64) -> Self {
+        self.max_message_bytes = max_message_bytes;
+        self
+    }
+
+    /// Returns the options with every value in the range that the format can hold.
+    pub(crate) fn checked(mut self) -> Self {
+        let share = self.max_bytes.map_or(u64::MAX, |max| max / 8);
+        self.segment_bytes = self.segment_bytes.min(share).clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
+        self.max_unwritten_bytes = self.max_unwritten_bytes.min(MAX_UNWRITTEN_BYTES);
+        self.max_message_bytes = self.max_message_bytes.min(self.max_unwritten_bytes);
+        self
+    }
+}

@@ -1,0 +1,108 @@
+//! Reading the entries of one queue out of one segment.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use edge_core::Message;
+
+use super::Reader;
+use crate::fs::FsFile;
+use crate::log::{Record, Step, TargetEntry, Walker, seed};
+use crate::recovery::set_aside;
+use crate::state::{Cursor, Found, OnDisk, stored};
+
+/// Files that are kept open.
+const OPEN_FILES: usize = 4;
+/// Places of damage that are remembered, so that each is reported once.
+const MAX_REPORTED: usize = 1024;
+
+/// Entries copied out of the segment, all their messages in one piece of memory.
+#[derive(Debug, Default)]
+struct Copied {
+    bytes: Vec<u8>,
+    entries: Vec<(TargetEntry, u64, std::ops::Range<usize>)>,
+}
+
+impl Reader {
+    /// Reads as many entries as there is room for, and returns whether there may be room for more.
+    pub(super) fn read_segment(&mut self, queue: u32, place: &OnDisk, found: &mut Found) -> io::Result<bool> {
+        let file = self.open_segment(place.segment)?;
+        let seed = seed(self.shared.salt, place.segment);
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut walker = Walker::new(file.as_ref(), seed, place.position, place.bytes, buffer);
+        let mut copied = Copied::default();
+        let mut expected = place.from;
+        let mut stopped_at = None;
+        while expected < place.to && stopped_at.is_none() {
+            match walker.next()? {
+                None => break,
+                Some(Step::Damage { from, to }) => self.report(place.segment, from, to),
+                Some(Step::Record { position, header }) => {
+                    let Some(Record::Message(record)) = Record::decode(&header, walker.payload()) else {
+                        continue;
+                    };
+                    let wanted =
+                        |t: &TargetEntry| t.queue == queue && (expected..place.to).contains(&t.offset);
+                    let Some(target) = record.targets().find(wanted) else { continue };
+                    if !found.reserve(record.message.len()) {
+                        stopped_at = Some(position);
+                        break;
+                    }
+                    found.batch.damaged += target.offset - expected;
+                    expected = target.offset + 1;
+                    let start = copied.bytes.len();
+                    copied.bytes.extend_from_slice(record.message);
+                    copied.entries.push((target, record.enqueued, start..copied.bytes.len()));
+                }
+            }
+        }
+        if stopped_at.is_none() && expected < place.to {
+            found.batch.damaged += place.to - expected;
+            expected = place.to;
+        }
+        let position = stopped_at.unwrap_or_else(|| walker.position());
+        self.buffer = walker.into_buffer();
+        found.batch.next = expected;
+        self.hand_over(queue, place.segment, position, copied, found);
+        Ok(stopped_at.is_none())
+    }
+
+    fn hand_over(&self, queue: u32, segment: u64, position: u64, copied: Copied, found: &mut Found) {
+        let bytes = Bytes::from(copied.bytes);
+        let mut state = self.shared.lock();
+        for (target, enqueued, range) in copied.entries {
+            match Message::decode(bytes.slice(range)) {
+                Ok(message) => {
+                    let route = state.route_name(target.route);
+                    found.batch.entries.push(stored(target.offset, enqueued, target.expires, route, message));
+                }
+                Err(error) => {
+                    tracing::error!(segment, offset = target.offset, %error, "a stored message cannot be read");
+                    found.batch.damaged += 1;
+                }
+            }
+        }
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        state.set_cursor(queue, Cursor { segment, offset: found.batch.next, position });
+    }
+
+    fn open_segment(&mut self, number: u64) -> io::Result<Arc<dyn FsFile>> {
+        if let Some((_, file)) = self.open.iter().find(|(open, _)| *open == number) {
+            return Ok(file.clone());
+        }
+        let file: Arc<dyn FsFile> = self.shared.fs.open_read(&self.shared.path(number))?.into();
+        if self.open.len() >= OPEN_FILES {
+            self.open.remove(0);
+        }
+        self.open.push((number, file.clone()));
+        Ok(file)
+    }
+
+    fn report(&mut self, segment: u64, from: u64, to: u64) {
+        if !self.reported.contains(&(segment, from)) && self.reported.len() < MAX_REPORTED {
+            self.reported.push((segment, from));
+            set_aside(self.shared.fs.as_ref(), &self.shared.dir, segment, from, to);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The queues as the records of the log describe them, one after the other.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use edge_core::{EndpointId, Offset, Priority, QueueId, RouteName};
+
+use super::report::Lost;
+use super::scan::Effect;
+use crate::index::{Counts, Extent, Ranges};
+use crate::log::TargetEntry;
+use crate::state::lost_route;
+use crate::writer::{Ledger, LoggedQueue};
+
+/// What the log says, read so far.
+#[derive(Debug, Default)]
+pub(crate) struct Replay {
+    pub(crate) queues: BTreeMap<u32, ReplayedQueue>,
+    routes: BTreeMap<u32, RouteName>,
+}
+
+/// A queue, read so far.
+#[derive(Debug, Default)]
+pub(crate) struct ReplayedQueue {
+    pub(crate) id: Option<QueueId>,
+    pub(crate) head: Offset,
+    pub(crate) next: Offset,
+    pub(crate) holes: Ranges,
+    pub(crate) extents: VecDeque<Extent>,
+    pub(crate) waiting: Counts,
+    lost: u64,
+}
+
+impl Replay {
+    pub(super) fn apply(&mut self, effect: Effect, segment: u64) {
+        match effect {
+            Effect::Entry(entry, position) => {
+                self.queues.entry(entry.queue).or_default().push(entry, segment, position);
+            }
+            Effect::Queue { number, head, next, priority, endpoint } => {
+                let queue = self.queues.entry(number).or_default();
+                let priority = Priority::new(priority).unwrap_or(Priority::DEFAULT);
+                if let Ok(endpoint) = endpoint.parse::<EndpointId>() {
+                    queue.id = Some(QueueId::new(endpoint, priority));
+                }
+                queue.move_head(head);
+                queue.next = queue.next.max(next);
+            }
+            Effect::Route { number, name } => {
+                if let Ok(name) = name.parse() {
+                    self.routes.insert(number, name);
+                }
+            }
+            Effect::Trim { queue, head } => self.queues.entry(queue).or_default().move_head(head),
+            Effect::Hole { queue, from, to } => self.queues.entry(queue).or_default().give_up(from, to),
+        }
+    }
+
+    /// All has been read: finds out what waits and what is missing.
+    pub(super) fn finish(&mut self) {
+        for queue in self.queues.values_mut() {
+            queue.finish();
+        }
+        let known = self.queues.last_key_value().map_or(0, |(&number, _)| number + 1);
+        for number in 0..known {
+            let queue = self.queues.entry(number).or_default();
+            queue.id.get_or_insert_with(|| {
+                let endpoint = format!("lost-queue-{number}").parse().expect("a plain name parses");
+                QueueId::new(endpoint, Priority::DEFAULT)
+            });
+        }
+    }
+
+    pub(super) fn entries(&self) -> u64 {
+        let waiting = self.queues.values().flat_map(|queue| queue.waiting.iter());
+        waiting.map(|(_, entries)| entries).sum()
+    }
+
+    pub(super) fn lost(&self) -> Vec<Lost> {
+        let with_losses = self.queues.values().filter(|queue| queue.lost > 0);
+        with_losses.filter_map(|queue| Some(Lost { queue: queue.id.clone()?, entries: queue.lost })).collect()
+    }
+
+    /// Returns the names of all routes, by number.
+    pub(crate) fn routes(&self) -> Vec<RouteName> {
+        let used = self.queues.values().flat_map(|queue| queue.waiting.iter()).map(|(route, _)| route);
+        let known = self.routes.keys().copied().chain(used).max().map_or(0, |highest| highest + 1);
+        (0..known)
+            .map(|number| self.routes.get(&number).cloned().unwrap_or_else(|| lost_route(number)))
+            .collect()
+    }
+
+    /// Returns the same as a writer knows it.
+    pub(crate) fn ledger(&self) -> Ledger {
+        let queues = self.queues.values().filter_map(|queue| {
+            let (head, next, holes) = (queue.head, queue.next, queue.holes.clone());
+            Some(LoggedQueue { id: queue.id.clone()?, head, next, holes })
+        });
+        Ledger::new(queues.collect(), self.routes())
+    }
+}
+
+impl ReplayedQueue {
+    fn push(&mut self, entry: TargetEntry, segment: u64, position: u32) {
+        if entry.offset < self.extents.back().map_or(0, Extent::end) || entry.offset == Offset::MAX {
+            return;
+        }
+        self.next = self.next.max(entry.offset + 1);
+        let fits = |last: &&mut Extent| last.segment == segment && last.end() == entry.offset;
+        if let Some(last) = self.extents.back_mut().filter(fits)
+            && last.push(entry.route, entry.expires, position)
+        {
+            return;
+        }
+        let mut extent = Extent::new(segment, entry.offset);
+        extent.push(entry.route, entry.expires, position);
+        self.extents.push_back(extent);
+    }
+
+    fn move_head(&mut self, head: Offset) {
+        self.head = self.head.max(head);
+        self.next = self.next.max(self.head);
+        while self.extents.front().is_some_and(|extent| extent.end() <= self.head) {
+            self.extents.pop_front();
+        }
+    }
+
+    fn give_up(&mut self, from: Offset, to: Offset) {
+        self.holes.insert(from, to);
+        self.next = self.next.max(to);
+    }
+
+    fn finish(&mut self) {
+        let (head, holes) = (self.head, &self.holes);
+        self.extents
+            .retain(|extent| extent.end() > head && !covers(holes, extent.first.max(head), extent.end()));
+        self.holes.drop_below(head);
+        let mut at = head;
+        for extent in &mut self.extents {
+            extent.shrink();
+            self.lost += missing(&self.holes, at, extent.first);
+            at = extent.end();
+            for (route, entries) in extent.count_routes(extent.first.max(head), at).iter() {
+                self.waiting.add(route, entries);
+            }
+        }
+        self.lost += missing(&self.holes, at.max(head), self.next);
+    }
+}
+
+fn covers(holes: &Ranges, from: Offset, to: Offset) -> bool {
+    holes.end_of(from).is_some_and(|end| end >= to)
+}
+
+/// Returns how many offsets from `from` up to, not including, `to` were not given up.
+fn missing(holes: &Ranges, from: Offset, to: Offset) -> u64 {
+    if from >= to {
+        return 0;
+    }
+    let overlap = holes.iter().map(|(start, end)| end.min(to).saturating_sub(start.max(from)));
+    to - from - overlap.sum::<u64>()
+}

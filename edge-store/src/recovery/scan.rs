@@ -1,0 +1,123 @@
+//! Reading one segment into the replay.
+
+use std::path::Path;
+
+use super::Replay;
+use crate::OpenError;
+use crate::fs::Fs;
+use crate::log::{
+    AFTER_SYNC, HEADER_BYTES, LAST, MAX_NUMBERS, Record, Step, TargetEntry, Walker, file_name, seed,
+};
+
+/// Which segment to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scan {
+    pub(super) number: u64,
+    pub(super) len: u64,
+    pub(super) salt: u64,
+    /// Only the newest segment can have a torn end: the others were synced before it began.
+    pub(super) is_newest: bool,
+    pub(super) has_header: bool,
+}
+
+/// What was in it.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) records: u64,
+    /// Where the last batch that counts ends.
+    pub(super) end: u64,
+    /// Bytes that are no records, among those that count.
+    pub(super) damage: Vec<(u64, u64)>,
+}
+
+/// What a record does to the replay.
+#[derive(Debug)]
+pub(super) enum Effect {
+    Entry(TargetEntry, u32),
+    Queue { number: u32, head: u64, next: u64, priority: u8, endpoint: String },
+    Route { number: u32, name: String },
+    Trim { queue: u32, head: u64 },
+    Hole { queue: u32, from: u64, to: u64 },
+}
+
+/// Reads a segment: its whole batches take effect, a torn end does not.
+///
+/// After damage, what follows waits until a record proves that all before it had been synced: then the damage is real,
+/// and everything around it counts. Without such a record the damage is the torn end of the log.
+pub(super) fn scan(
+    fs: &dyn Fs,
+    dir: &Path,
+    segment: Scan,
+    replay: &mut Replay,
+) -> Result<Scanned, OpenError> {
+    let path = dir.join(file_name(segment.number));
+    let file = fs.open_read(&path).map_err(OpenError::io("opening", &path))?;
+    let mut found = Scanned { end: HEADER_BYTES, ..Scanned::default() };
+    let mut staged = Vec::new();
+    let mut staged_records = 0;
+    let mut doubtful = Vec::new();
+    if !segment.has_header && segment.is_newest {
+        doubtful.push((0, HEADER_BYTES));
+    }
+    let mut walker = Walker::new(
+        file.as_ref(),
+        seed(segment.salt, segment.number),
+        HEADER_BYTES.min(segment.len),
+        segment.len,
+        Vec::new(),
+    );
+    while let Some(step) = walker.next().map_err(OpenError::io("reading", &path))? {
+        match step {
+            Step::Damage { from, to } => doubtful.push((from, to)),
+            Step::Record { position, header } => {
+                if header.flags & AFTER_SYNC != 0 && position > HEADER_BYTES {
+                    apply(&mut staged, segment.number, replay);
+                    found.damage.append(&mut doubtful);
+                    found.records += std::mem::take(&mut staged_records);
+                    found.end = position;
+                }
+                stage(&mut staged, position, Record::decode(&header, walker.payload()));
+                staged_records += 1;
+                if header.flags & LAST != 0 && doubtful.is_empty() {
+                    apply(&mut staged, segment.number, replay);
+                    found.records += std::mem::take(&mut staged_records);
+                    found.end = walker.position();
+                }
+            }
+        }
+    }
+    if !segment.is_newest {
+        apply(&mut staged, segment.number, replay);
+        found.damage.append(&mut doubtful);
+        found.records += staged_records;
+        found.end = segment.len;
+    }
+    Ok(found)
+}
+
+fn apply(staged: &mut Vec<Effect>, segment: u64, replay: &mut Replay) {
+    for effect in staged.drain(..) {
+        replay.apply(effect, segment);
+    }
+}
+
+fn stage(staged: &mut Vec<Effect>, position: u64, record: Option<Record<'_>>) {
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    let effect = match record {
+        Some(Record::Message(message)) => {
+            let targets = message.targets().filter(|t| t.queue < MAX_NUMBERS && t.route < MAX_NUMBERS);
+            staged.extend(targets.map(|target| Effect::Entry(target, position)));
+            return;
+        }
+        Some(Record::Queue { number, head, next, priority, endpoint }) if number < MAX_NUMBERS => {
+            Effect::Queue { number, head, next, priority, endpoint: endpoint.to_owned() }
+        }
+        Some(Record::Route { number, name }) if number < MAX_NUMBERS => {
+            Effect::Route { number, name: name.to_owned() }
+        }
+        Some(Record::Trim { queue, head }) if queue < MAX_NUMBERS => Effect::Trim { queue, head },
+        Some(Record::Hole { queue, from, to }) if queue < MAX_NUMBERS => Effect::Hole { queue, from, to },
+        _ => return,
+    };
+    staged.push(effect);
+}

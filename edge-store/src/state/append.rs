@@ -1,0 +1,197 @@
+//! Taking a batch: everything that happens on the sender's side.
+
+use std::sync::Arc;
+
+use edge_core::{Durability, Enqueue, QueueId, Receipt, ReceiptSender, RouteName, StoreError, Target};
+
+use super::{Queue, Refusal, State};
+use crate::index::{Bound, BoundList, TailRef};
+use crate::log::{MAX_NUMBERS, NEVER, expiry, message_bytes};
+
+/// Target lists that are remembered by their address.
+const MAX_BOUND_LISTS: usize = 1024;
+
+/// A batch on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) messages: Vec<Enqueue>,
+    /// For how many messages in a row which targets hold.
+    pub(crate) runs: Vec<(usize, BoundList)>,
+    /// Names that the batch is the first to use.
+    pub(crate) definitions: Vec<Definition>,
+    /// Bytes of its message records.
+    pub(crate) bytes: u64,
+    pub(crate) level: Durability,
+    pub(crate) receipt: Option<ReceiptSender>,
+}
+
+/// A name that gets a number.
+#[derive(Clone, Debug)]
+pub(crate) enum Definition {
+    Queue(u32, QueueId),
+    Route(u32, RouteName),
+}
+
+impl State {
+    /// Takes a batch: its entries can be read at once, and the writer finds it in the mail.
+    pub(crate) fn append(&mut self, messages: Vec<Enqueue>, level: Durability) -> Receipt {
+        match self.try_append(messages, level) {
+            Ok(Some(receipt)) => receipt,
+            Ok(None) => Receipt::ready(Ok(level)),
+            Err(error) => Receipt::ready(Err(error)),
+        }
+    }
+
+    fn try_append(
+        &mut self,
+        messages: Vec<Enqueue>,
+        level: Durability,
+    ) -> Result<Option<Receipt>, StoreError> {
+        self.check_open()?;
+        if let Some(Refusal::Unwritten(error)) = &self.refusal {
+            self.mail.retry = true;
+            return Err(error.clone());
+        }
+        let bytes = self.check_size(&messages)?;
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let mut definitions = Vec::new();
+        let runs = self.bind_all(&messages, &mut definitions)?;
+        let mut rest = messages.as_slice();
+        for (count, bound) in &runs {
+            let (these, others) = rest.split_at(*count);
+            rest = others;
+            for message in these {
+                self.push(message, bound);
+            }
+        }
+        self.mail.unwritten_bytes += bytes;
+        let (receipt, answer) = match level {
+            Durability::Memory => (None, None),
+            _ => {
+                let (sender, receipt) = Receipt::pair();
+                (Some(sender), Some(receipt))
+            }
+        };
+        self.mail.batches.push(Batch { messages, runs, definitions, bytes, level, receipt });
+        Ok(answer)
+    }
+
+    /// Returns how many bytes the batch takes on disk, when there is room for it.
+    fn check_size(&mut self, messages: &[Enqueue]) -> Result<u64, StoreError> {
+        let mut bytes = 0;
+        for message in messages.iter().filter(|message| !message.targets.is_empty()) {
+            let encoded = message.message.encoded().len();
+            let limit_bytes = self.options.max_message_bytes;
+            if encoded as u64 > limit_bytes {
+                return Err(StoreError::TooLarge { bytes: encoded as u64, limit_bytes });
+            }
+            bytes += message_bytes(encoded, message.targets.len());
+        }
+        let limit_bytes = self.options.max_unwritten_bytes;
+        if bytes > limit_bytes {
+            return Err(StoreError::TooLarge { bytes, limit_bytes });
+        }
+        if self.mail.unwritten_bytes + bytes > limit_bytes {
+            return Err(StoreError::Full { used_bytes: self.mail.unwritten_bytes, limit_bytes });
+        }
+        let used_bytes = self.used_bytes();
+        if let Some(limit_bytes) = self.options.max_bytes.filter(|&limit| used_bytes + bytes > limit) {
+            self.mail.pressed = true;
+            return Err(StoreError::Full { used_bytes, limit_bytes });
+        }
+        Ok(bytes)
+    }
+
+    fn push(&mut self, message: &Enqueue, bound: &BoundList) {
+        if bound.is_empty() {
+            return;
+        }
+        let enqueued = message.enqueued.as_unix_ms();
+        let sequence = self.tail.push(message.message.clone(), enqueued, bound.clone());
+        for target in bound.iter() {
+            let Some(queue) = self.queues.get_mut(target.queue as usize) else { continue };
+            let expires = expiry(enqueued, target.time_to_live_ms);
+            queue.tail.push_back(TailRef { sequence, expires, route: target.route });
+            queue.next += 1;
+            queue.waiting.add(target.route, 1);
+        }
+    }
+
+    fn bind_all(
+        &mut self,
+        messages: &[Enqueue],
+        definitions: &mut Vec<Definition>,
+    ) -> Result<Vec<(usize, BoundList)>, StoreError> {
+        let mut runs: Vec<(usize, BoundList)> = Vec::with_capacity(1);
+        let mut previous: Option<&Arc<[Target]>> = None;
+        for message in messages {
+            match runs.last_mut() {
+                Some((count, _)) if previous.is_some_and(|p| Arc::ptr_eq(p, &message.targets)) => *count += 1,
+                _ => runs.push((1, self.bind(&message.targets, definitions)?)),
+            }
+            previous = Some(&message.targets);
+        }
+        Ok(runs)
+    }
+
+    /// Returns the targets with numbers for names; new names are defined.
+    fn bind(
+        &mut self,
+        targets: &Arc<[Target]>,
+        definitions: &mut Vec<Definition>,
+    ) -> Result<BoundList, StoreError> {
+        let address = Arc::as_ptr(targets).cast::<()>().addr();
+        if let Some((_, bound)) = self.bound.get(&address) {
+            return Ok(bound.clone());
+        }
+        let mut bound = Vec::with_capacity(targets.len());
+        for target in targets.iter() {
+            let time_to_live_ms =
+                target.time_to_live.map_or(NEVER, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(NEVER));
+            let queue = self.queue_number(&target.queue, definitions)?;
+            let route = self.route_number(&target.route, definitions)?;
+            bound.push(Bound { queue, route, time_to_live_ms });
+        }
+        let bound: BoundList = bound.into();
+        if self.bound.len() >= MAX_BOUND_LISTS {
+            self.bound.clear();
+        }
+        self.bound.insert(address, (targets.clone(), bound.clone()));
+        Ok(bound)
+    }
+
+    fn queue_number(&mut self, id: &QueueId, definitions: &mut Vec<Definition>) -> Result<u32, StoreError> {
+        if let Some(&number) = self.queue_numbers.get(id) {
+            return Ok(number);
+        }
+        let number = new_number(self.queues.len(), "queue")?;
+        self.queues.push(Queue::new(id.clone()));
+        self.queue_numbers.insert(id.clone(), number);
+        definitions.push(Definition::Queue(number, id.clone()));
+        Ok(number)
+    }
+
+    fn route_number(
+        &mut self,
+        name: &RouteName,
+        definitions: &mut Vec<Definition>,
+    ) -> Result<u32, StoreError> {
+        if let Some(&number) = self.route_numbers.get(name) {
+            return Ok(number);
+        }
+        let number = new_number(self.routes.len(), "route")?;
+        self.routes.push(name.clone());
+        self.route_numbers.insert(name.clone(), number);
+        definitions.push(Definition::Route(number, name.clone()));
+        Ok(number)
+    }
+}
+
+fn new_number(used: usize, what: &str) -> Result<u32, StoreError> {
+    u32::try_from(used).ok().filter(|&number| number < MAX_NUMBERS).ok_or_else(|| StoreError::Io {
+        what: format!("naming another {what}"),
+        source: Arc::new(std::io::Error::other(format!("all {MAX_NUMBERS} numbers are used"))),
+    })
+}

@@ -1,0 +1,204 @@
+//! Everything that a store knows in memory: no file, no thread, no clock; under one short lock.
+
+mod append;
+mod forget;
+mod publish;
+mod queue;
+mod read;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+
+use edge_core::{Gone, QueueId, QueueState, RouteName, StoreError, Target, Usage};
+use tokio::sync::oneshot;
+
+use crate::StoreOptions;
+use crate::index::{BoundList, Counts, Tail};
+
+pub(crate) use append::{Batch, Definition};
+pub(crate) use publish::Indexed;
+pub(crate) use queue::{Cursor, Queue};
+pub(crate) use read::{Found, OnDisk, Place, stored};
+
+/// What a store knows.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) options: StoreOptions,
+    /// By number.
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) queue_numbers: HashMap<QueueId, u32>,
+    /// By number.
+    pub(crate) routes: Vec<RouteName>,
+    pub(crate) route_numbers: HashMap<RouteName, u32>,
+    /// Target lists by their address; a list is kept as long as its address is used.
+    bound: HashMap<usize, (Arc<[Target]>, BoundList)>,
+    pub(crate) tail: Tail,
+    pub(crate) segments: BTreeMap<u64, Segment>,
+    pub(crate) active: u64,
+    /// Bytes of all segments.
+    pub(crate) file_bytes: u64,
+    pub(crate) written_bytes: u64,
+    pub(crate) syncs: u64,
+    pub(crate) mail: Mail,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// A segment file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Segment {
+    pub(crate) bytes: u64,
+    /// How many extents of queues are in it.
+    pub(crate) extents: u64,
+    /// Whether another segment has taken its place.
+    pub(crate) sealed: bool,
+}
+
+/// What waits for the writer.
+#[derive(Debug, Default)]
+pub(crate) struct Mail {
+    pub(crate) batches: Vec<Batch>,
+    /// Bytes of all batches that are not on disk.
+    pub(crate) unwritten_bytes: u64,
+    /// Queues whose head has moved, each once.
+    pub(crate) trims: Vec<u32>,
+    /// Offsets that were given up: queue, from, to.
+    pub(crate) holes: Vec<(u32, u64, u64)>,
+    /// Segments that hold nothing any more.
+    pub(crate) dead: Vec<u64>,
+    /// An append was refused for want of room: a dead active segment should be given back.
+    pub(crate) pressed: bool,
+    /// What failed should be tried again.
+    pub(crate) retry: bool,
+    /// The store is to be closed.
+    pub(crate) closing: Option<oneshot::Sender<Result<(), StoreError>>>,
+    /// Nobody holds the store any more.
+    pub(crate) stop: bool,
+    /// What the writer's thread is waiting for.
+    pub(crate) writer: Waiting,
+}
+
+/// What the writer's thread is waiting for; waking it when it does not wait costs a system call for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// Nothing: it is at work, and looks into the mail when it is done.
+    #[default]
+    Nothing,
+    /// Anything at all.
+    Anything,
+    /// Anything that cannot wait for a second.
+    Urgent,
+}
+
+impl Mail {
+    /// Returns whether the writer should take the mail at once; `failed` says that its last attempt to write did.
+    pub(crate) fn is_urgent(&self, failed: bool) -> bool {
+        let ends = self.stop || self.closing.is_some();
+        let work = if failed { self.retry } else { self.pressed || !self.batches.is_empty() };
+        ends || work || !self.dead.is_empty()
+    }
+
+    fn wakes_writer(&mut self, failed: bool) -> bool {
+        let wakes = match self.writer {
+            Waiting::Nothing => false,
+            Waiting::Urgent => self.is_urgent(failed),
+            Waiting::Anything => self.is_urgent(failed) || !self.trims.is_empty() || !self.holes.is_empty(),
+        };
+        if wakes {
+            self.writer = Waiting::Nothing;
+        }
+        wakes
+    }
+}
+
+/// Why the store takes nothing.
+#[derive(Clone, Debug)]
+pub(crate) enum Refusal {
+    /// A write failed; what was taken before waits in memory.
+    Unwritten(StoreError),
+    Poisoned(Arc<io::Error>),
+    Closed,
+}
+
+impl State {
+    pub(crate) fn new(options: StoreOptions) -> Self {
+        Self {
+            tail: Tail::new(options.tail_bytes),
+            options,
+            queues: Vec::new(),
+            queue_numbers: HashMap::new(),
+            routes: Vec::new(),
+            route_numbers: HashMap::new(),
+            bound: HashMap::new(),
+            segments: BTreeMap::new(),
+            active: 0,
+            file_bytes: 0,
+            written_bytes: 0,
+            syncs: 0,
+            mail: Mail::default(),
+            refusal: None,
+        }
+    }
+
+    /// Returns whether the writer must be woken for its mail; it counts as awake from then on.
+    pub(crate) fn wakes_writer(&mut self) -> bool {
+        self.mail.wakes_writer(matches!(self.refusal, Some(Refusal::Unwritten(_))))
+    }
+
+    pub(crate) fn queue_by_id(&self, id: &QueueId) -> Option<(u32, &Queue)> {
+        let &number = self.queue_numbers.get(id)?;
+        Some((number, self.queues.get(number as usize)?))
+    }
+
+    /// Returns whether calls that change something are still taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] and [`StoreError::Poisoned`]; a full disk is none.
+    pub(crate) fn check_open(&self) -> Result<(), StoreError> {
+        match &self.refusal {
+            None | Some(Refusal::Unwritten(_)) => Ok(()),
+            Some(Refusal::Poisoned(source)) => Err(StoreError::Poisoned { source: source.clone() }),
+            Some(Refusal::Closed) => Err(StoreError::Closed),
+        }
+    }
+
+    /// Returns whether reads are still answered: a poisoned store can be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub(crate) fn check_readable(&self) -> Result<(), StoreError> {
+        if matches!(self.refusal, Some(Refusal::Closed)) { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    pub(crate) fn route_name(&self, number: u32) -> RouteName {
+        self.routes.get(number as usize).cloned().unwrap_or_else(|| lost_route(number))
+    }
+
+    pub(crate) fn describe(&self, queue: &Queue) -> QueueState {
+        let mut waiting: Vec<_> =
+            queue.waiting.iter().map(|(route, entries)| (self.route_name(route), entries)).collect();
+        waiting.sort();
+        QueueState::new(queue.id.clone(), queue.head, queue.next, waiting)
+    }
+
+    pub(crate) fn gone(&self, queue: &QueueId, counts: &Counts) -> Vec<Gone> {
+        let counts = counts.iter();
+        counts.map(|(route, entries)| Gone::new(queue.clone(), self.route_name(route), entries)).collect()
+    }
+
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.file_bytes + self.mail.unwritten_bytes
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        let mut usage = Usage::new(self.used_bytes(), self.options.max_bytes);
+        usage.written_bytes = self.written_bytes;
+        usage.syncs = self.syncs;
+        usage
+    }
+}
+
+/// Returns the name of a route whose name is lost to damage.
+pub(crate) fn lost_route(number: u32) -> RouteName {
+    format!("lost-route-{number}").parse().expect("a plain name parses")
+}

@@ -1,0 +1,77 @@
+//! What the writer reports: entries that are on disk, segments that come and go.
+
+use super::{Segment, State};
+use crate::index::Extent;
+
+/// One entry that was written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Indexed {
+    pub(crate) queue: u32,
+    pub(crate) route: u32,
+    pub(crate) offset: u64,
+    pub(crate) expires: u64,
+    pub(crate) position: u32,
+}
+
+impl State {
+    /// `entries` of `messages` messages, `bytes` in all, have been written to the active segment, which ends at `end` now.
+    pub(crate) fn publish(&mut self, entries: &[Indexed], messages: u64, bytes: u64, end: u64) {
+        let active = self.active;
+        let segment = self.segments.entry(active).or_default();
+        let grown = end - segment.bytes;
+        segment.bytes = end;
+        self.file_bytes += grown;
+        self.written_bytes += grown;
+        self.mail.unwritten_bytes -= bytes.min(self.mail.unwritten_bytes);
+        for entry in entries {
+            let Some(queue) = self.queues.get_mut(entry.queue as usize) else { continue };
+            if entry.offset < queue.head {
+                continue;
+            }
+            if let Some(last) = queue.extents.back_mut()
+                && last.segment == active
+                && last.end() == entry.offset
+                && last.push(entry.route, entry.expires, entry.position)
+            {
+                continue;
+            }
+            let mut extent = Extent::new(active, entry.offset);
+            extent.push(entry.route, entry.expires, entry.position);
+            queue.extents.push_back(extent);
+            segment.extents += 1;
+        }
+        self.tail.written(messages);
+        self.evict();
+    }
+
+    /// The active segment is full, and `next` takes its place.
+    pub(crate) fn seal_active(&mut self, next: u64) {
+        let sealed = self.active;
+        self.active = next;
+        self.segments.insert(next, Segment::default());
+        if let Some(segment) = self.segments.get_mut(&sealed) {
+            segment.sealed = true;
+            if segment.extents == 0 {
+                self.mail.dead.push(sealed);
+            }
+        }
+        for queue in &mut self.queues {
+            if let Some(last) = queue.extents.back_mut().filter(|last| last.segment == sealed) {
+                last.shrink();
+            }
+        }
+    }
+
+    /// A segment file is gone.
+    pub(crate) fn unlinked(&mut self, number: u64) {
+        if let Some(segment) = self.segments.remove(&number) {
+            self.file_bytes -= segment.bytes;
+        }
+    }
+
+    /// Returns whether nobody waits for anything in the active segment, and how large it is.
+    pub(crate) fn dead_active_bytes(&self) -> Option<u64> {
+        let active = self.segments.get(&self.active)?;
+        (active.extents == 0).then_some(active.bytes)
+    }
+}

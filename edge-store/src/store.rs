@@ -1,0 +1,244 @@
+//! The store: a handle that never touches the disk itself.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use edge_core::{
+    Durability, Enqueue, Gone, MessageStore, Offset, QueueId, QueueState, ReadBatch, ReadLimit, Receipt,
+    StoreError, Timestamp, Usage,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::fs::{DiskFs, Fs};
+use crate::reader::{Job, MAX_WAITING_READS, Reader};
+use crate::recovery::{Recovered, Recovery, recover};
+use crate::shared::Shared;
+use crate::state::{Found, Place, Queue, Refusal, Segment, State};
+use crate::writer::{Ledger, Writer};
+use crate::{OpenError, StoreOptions};
+
+/// The file whose lock says that the directory is used.
+const LOCK: &str = "lock";
+
+/// Durable queues in a log of segment files.
+///
+/// A thread of its own writes the files, and another one reads back what is no longer in memory: no call blocks on the
+/// disk. Dropping the store writes and syncs what is left, like [`MessageStore::close`], and waits for that; so
+/// close a store before dropping it where blocking matters.
+///
+/// # Examples
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// use edge_core::{
+///     Durability, EndpointId, Enqueue, Message, MessageStore, Priority, QueueId, Source, Target, Timestamp,
+/// };
+/// use edge_store::{SegmentStore, StoreOptions};
+///
+/// let dir = tempfile::tempdir()?;
+/// let queue = QueueId::new(EndpointId::upstream(), Priority::DEFAULT);
+/// let targets = [Target::new(queue.clone(), "telemetry".parse()?, None)].into();
+/// let message = Message::builder(&Source::telemetry()).body(b"21.5").build();
+///
+/// let (store, recovery) = SegmentStore::open(dir.path(), StoreOptions::default())?;
+/// assert!(recovery.is_clean());
+/// let entry = Enqueue::new(message, targets, Timestamp::from_unix_ms(0));
+/// assert_eq!(store.append(vec![entry], Durability::Synced).await?, Durability::Synced);
+/// store.close().await?;
+///
+/// let (store, recovery) = SegmentStore::open(dir.path(), StoreOptions::default())?;
+/// assert_eq!(recovery.entries, 1);
+/// assert_eq!(store.queue(&queue).map(|state| state.len()), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SegmentStore {
+    shared: Arc<Shared>,
+    reads: mpsc::Sender<Job>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl SegmentStore {
+    /// Opens the store in `dir`, making the directory if need be, and returns it with what was found there.
+    ///
+    /// Opening reads files and blocks: an async program calls it before it starts, or where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] when another gateway uses the directory, [`OpenError::Io`] when a file cannot be used.
+    /// Damage is no error: it is reported, and what is readable is served.
+    pub fn open(dir: impl AsRef<Path>, options: StoreOptions) -> Result<(Self, Recovery), OpenError> {
+        Self::open_on(Arc::new(DiskFs), dir, options)
+    }
+
+    /// Opens a store on another file system, otherwise like [`SegmentStore::open`].
+    ///
+    /// # Errors
+    /// Like [`SegmentStore::open`].
+    pub fn open_on(
+        fs: Arc<dyn Fs>,
+        dir: impl AsRef<Path>,
+        options: StoreOptions,
+    ) -> Result<(Self, Recovery), OpenError> {
+        let dir = dir.as_ref();
+        fs.create_dir(dir).map_err(OpenError::io("making", dir))?;
+        let lock = fs.lock(&dir.join(LOCK)).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => OpenError::Locked { dir: dir.to_owned() },
+            _ => OpenError::io("locking", dir)(error),
+        })?;
+        let recovered = recover(fs.as_ref(), dir)?;
+        let ledger = recovered.replay.ledger();
+        let salt = recovered.salt.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        let (state, report, next) = into_state(recovered, options.checked(), &ledger);
+        let shared = Arc::new(Shared::new(state, fs, dir, salt));
+        let failed = OpenError::io("starting a segment in", dir);
+        let writer = Writer::start(shared.clone(), lock, ledger, next).map_err(failed)?;
+        let (reads, jobs) = mpsc::channel(MAX_WAITING_READS);
+        let reader = Reader::new(shared.clone(), jobs);
+        let store = Self { shared, reads, threads: Mutex::new(Vec::new()) };
+        store.start("edge-store-write", move || writer.run(), dir)?;
+        store.start("edge-store-read", move || reader.run(), dir)?;
+        Ok((store, report))
+    }
+
+    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static, dir: &Path) -> Result<(), OpenError> {
+        let thread = thread::Builder::new().name(name.to_owned()).stack_size(512 * 1024).spawn(run);
+        let thread = thread.map_err(OpenError::io("starting a thread for", dir))?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    /// Changes the state, and wakes the writer when the change left it work.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.shared.lock();
+        let result = change(&mut state);
+        let wakes = state.wakes_writer();
+        drop(state);
+        if wakes {
+            self.shared.mail.notify_one();
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl MessageStore for SegmentStore {
+    fn append(&self, batch: Vec<Enqueue>, level: Durability) -> Receipt {
+        self.change(|state| state.append(batch, level))
+    }
+
+    async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {
+        let mut found = Found::new(from, limit);
+        let number = {
+            let state = self.shared.lock();
+            state.check_readable()?;
+            let Some(&number) = state.queue_numbers.get(queue) else { return Ok(found.batch) };
+            if matches!(state.read_on(number, &mut found), Place::Done) {
+                return Ok(found.batch);
+            }
+            number
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = Job { queue: number, found, reply };
+        self.reads.send(job).await.map_err(|_| StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
+        self.change(|state| state.trim(queue, below))
+    }
+
+    fn expire(&self, now: Timestamp) -> Result<Vec<Gone>, StoreError> {
+        self.change(|state| state.expire(now))
+    }
+
+    fn remove(&self, queue: &QueueId) -> Result<Vec<Gone>, StoreError> {
+        self.change(|state| state.remove(queue))
+    }
+
+    fn queue(&self, queue: &QueueId) -> Option<QueueState> {
+        let state = self.shared.lock();
+        state.queue_by_id(queue).map(|(_, queue)| state.describe(queue))
+    }
+
+    fn queues(&self) -> Vec<QueueState> {
+        let state = self.shared.lock();
+        let mut states: Vec<_> = state.queues.iter().map(|queue| state.describe(queue)).collect();
+        drop(state);
+        states.sort_by(|a, b| a.queue.cmp(&b.queue));
+        states
+    }
+
+    fn usage(&self) -> Usage {
+        self.shared.lock().usage()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let (sender, closed) = oneshot::channel();
+        self.change(|state| {
+            match state.check_open() {
+                // A store that was closed before is closed now: nothing is left to do.
+                Err(StoreError::Closed) => return Ok(()),
+                other => other?,
+            }
+            state.refusal = Some(Refusal::Closed);
+            state.mail.closing = Some(sender);
+            Ok(())
+        })?;
+        closed.await.unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for SegmentStore {
+    fn drop(&mut self) {
+        self.change(|state| state.mail.stop = true);
+        self.reads = mpsc::channel(1).0;
+        for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store has panicked");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SegmentStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SegmentStore").field("dir", &self.shared.dir).finish_non_exhaustive()
+    }
+}
+
+/// Returns the state that recovery found, with an active segment that is still to be begun.
+fn into_state(recovered: Recovered, options: StoreOptions, ledger: &Ledger) -> (State, Recovery, u64) {
+    let mut state = State::new(options);
+    state.routes.clone_from(&ledger.routes);
+    state.route_numbers = (0..).zip(&state.routes).map(|(number, name)| (name.clone(), number)).collect();
+    for (number, bytes) in recovered.segments {
+        state.segments.insert(number, Segment { bytes, extents: 0, sealed: true });
+        state.file_bytes += bytes;
+    }
+    let mut numbers = HashMap::new();
+    for (number, found) in recovered.replay.queues {
+        let Some(id) = found.id else { continue };
+        let mut queue = Queue::new(id.clone());
+        (queue.head, queue.next, queue.holes) = (found.head, found.next, found.holes);
+        (queue.waiting, queue.extents) = (found.waiting, found.extents);
+        for extent in &queue.extents {
+            if let Some(segment) = state.segments.get_mut(&extent.segment) {
+                segment.extents += 1;
+            }
+        }
+        state.queues.push(queue);
+        numbers.insert(id, number);
+    }
+    state.queue_numbers = numbers;
+    let dead = state.segments.iter().filter(|(_, segment)| segment.extents == 0).map(|(&number, _)| number);
+    state.mail.dead = dead.collect();
+    state.active = recovered.next_segment;
+    state.segments.insert(state.active, Segment::default());
+    (state, recovered.report, recovered.next_segment)
+}

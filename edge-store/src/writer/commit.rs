@@ -1,0 +1,156 @@
+//! One group: encoded into one buffer, written, made durable, answered.
+
+use edge_core::{Durability, StoreError};
+
+use super::{Failure, Writer};
+use crate::fs::write_all;
+use crate::log::{Kind, TargetEntry, expiry};
+use crate::state::{Batch, Definition, Indexed, Refusal};
+
+/// The buffer is written out when it holds this much.
+const BUFFER_BYTES: u64 = 4 << 20;
+
+impl Writer {
+    /// Writes everything that is queued, and makes it as durable as its senders asked for, or wholly when `sync` says so.
+    pub(super) fn commit(
+        &mut self,
+        trims: &[(u32, u64)],
+        holes: &[(u32, u64, u64)],
+        sync: bool,
+    ) -> Result<(), Failure> {
+        for &(queue, head) in trims {
+            self.ledger.trim_later(queue, head);
+        }
+        for &(queue, from, to) in holes {
+            self.ledger.give_up_later(queue, from, to);
+        }
+        if self.failed.is_some() {
+            self.unlink_dead();
+        }
+        self.flush()?;
+        while let Some(batch) = self.queued.front() {
+            if self.is_full(batch.bytes) {
+                self.flush()?;
+                self.roll()?;
+            }
+            if let Some(batch) = self.queued.pop_front() {
+                self.encode(batch);
+            }
+            if self.encoder.end(0) >= BUFFER_BYTES {
+                self.flush()?;
+            }
+        }
+        if self.ledger.has_news() {
+            self.mark_synced();
+            self.ledger.write_news(&mut self.encoder);
+        }
+        self.flush()?;
+        for receipt in self.written.drain(..) {
+            receipt.send(Ok(Durability::Written));
+        }
+        if sync || !self.synced.is_empty() || !self.dead.is_empty() {
+            self.sync()?;
+        }
+        for receipt in self.synced.drain(..) {
+            receipt.send(Ok(Durability::Synced));
+        }
+        self.unlink_dead();
+        Ok(())
+    }
+
+    fn encode(&mut self, mut batch: Batch) {
+        self.mark_synced();
+        for definition in &batch.definitions {
+            match definition {
+                Definition::Queue(number, id) => {
+                    self.ledger.add_queue(id);
+                    self.encoder.queue(false, *number, id, 0, 0);
+                }
+                Definition::Route(number, name) => {
+                    self.ledger.routes.push(name.clone());
+                    self.encoder.route(false, *number, name);
+                }
+            }
+        }
+        let mut left = batch.messages.iter().filter(|message| !message.targets.is_empty()).count();
+        let bounds = batch.runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, *count));
+        for (message, bound) in batch.messages.iter().zip(bounds).filter(|(_, bound)| !bound.is_empty()) {
+            left -= 1;
+            let enqueued = message.enqueued.as_unix_ms();
+            let position = u32::try_from(self.encoder.end(self.active.position)).unwrap_or(u32::MAX);
+            let (ledger, entries) = (&mut self.ledger, &mut self.encoded.entries);
+            let targets = bound.iter().map(|target| {
+                let (queue, route) = (target.queue, target.route);
+                let expires = expiry(enqueued, target.time_to_live_ms);
+                let offset = ledger.next_offset(queue);
+                entries.push(Indexed { queue, route, offset, expires, position });
+                TargetEntry { queue, route, offset, expires }
+            });
+            self.encoder.message(Kind::Message, left == 0, enqueued, targets, message.message.encoded());
+            self.encoded.messages += 1;
+        }
+        self.encoded.bytes += batch.bytes;
+        match (batch.receipt.take(), batch.level) {
+            (Some(receipt), Durability::Synced) => self.synced.push(receipt),
+            (Some(receipt), _) => self.written.push(receipt),
+            (None, _) => {}
+        }
+    }
+
+    /// Says of the next record that all before it is synced, when that is so.
+    fn mark_synced(&mut self) {
+        if self.encoder.bytes().is_empty() && self.active.synced == self.active.position {
+            self.encoder.after_sync();
+        }
+    }
+
+    /// Writes what is encoded; after a failure the same bytes go to the same place.
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.encoder.bytes().is_empty() {
+            return Ok(());
+        }
+        let written = write_all(self.active.file.as_ref(), self.encoder.bytes(), self.active.position);
+        written.map_err(|error| Failure::Write(self.write_failure(error)))?;
+        self.flushed();
+        Ok(())
+    }
+
+    /// Reports what has been written.
+    pub(super) fn flushed(&mut self) {
+        self.active.position = self.encoder.end(self.active.position);
+        let encoded = &mut self.encoded;
+        self.shared.lock().publish(&encoded.entries, encoded.messages, encoded.bytes, self.active.position);
+        self.encoder.clear();
+        encoded.entries.clear();
+        encoded.entries.shrink_to(16 * 1024);
+        encoded.messages = 0;
+        encoded.bytes = 0;
+    }
+
+    /// Tells everybody who waits that it failed, and keeps what they sent for the next attempt.
+    pub(super) fn fail(&mut self, error: &StoreError) {
+        if self.failed.is_none() {
+            tracing::error!(%error, source = ?std::error::Error::source(error), "the store cannot write; it takes nothing until it can");
+        }
+        self.failed = Some(error.clone());
+        let mut state = self.shared.lock();
+        state.refusal = Some(Refusal::Unwritten(error.clone()));
+        let queued = self.queued.iter_mut().chain(&mut state.mail.batches);
+        let receipts: Vec<_> = queued.filter_map(|batch| batch.receipt.take()).collect();
+        drop(state);
+        for receipt in receipts.into_iter().chain(self.written.drain(..)).chain(self.synced.drain(..)) {
+            receipt.send(Err(error.clone()));
+        }
+    }
+
+    /// Everything that had failed has been written.
+    pub(super) fn recovered(&mut self) {
+        if self.failed.take().is_some() {
+            tracing::info!("the store can write again");
+            let mut state = self.shared.lock();
+            if matches!(state.refusal, Some(Refusal::Unwritten(_))) {
+                state.refusal = None;
+            }
+        }
+    }
+}

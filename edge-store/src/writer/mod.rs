@@ -1,0 +1,85 @@
+//! The thread that owns the files: it takes what has gathered, writes it with one write, syncs it with one sync.
+
+mod commit;
+mod ledger;
+mod roll;
+mod worker;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use edge_core::{ReceiptSender, StoreError};
+
+use crate::fs::{FsFile, FsLock};
+use crate::log::Encoder;
+use crate::shared::Shared;
+use crate::state::{Batch, Indexed};
+
+pub(crate) use ledger::{Ledger, LoggedQueue};
+
+/// Writes the log.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    /// Held until the writer ends.
+    lock: Option<Box<dyn FsLock>>,
+    segment_bytes: u64,
+    /// What the log says so far.
+    ledger: Ledger,
+    active: Active,
+    encoder: Encoder,
+    /// What the encoder holds.
+    encoded: Encoded,
+    /// Batches that are not encoded yet.
+    queued: VecDeque<Batch>,
+    /// Senders who wait for a write.
+    written: Vec<ReceiptSender>,
+    /// Senders who wait for a sync.
+    synced: Vec<ReceiptSender>,
+    /// Segments to unlink once it is durable that they hold nothing.
+    dead: Vec<u64>,
+    /// Why the last attempt failed; everything is kept for the next one.
+    failed: Option<StoreError>,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+struct Active {
+    number: u64,
+    file: Box<dyn FsFile>,
+    /// Where the next write goes.
+    position: u64,
+    /// How far the segment has been synced.
+    synced: u64,
+    /// Where the snapshot at its beginning ends.
+    snapshot_end: u64,
+    /// Whether the name of the file may be lost with the power.
+    name_unsynced: bool,
+}
+
+/// What the encoder holds, as the state wants to know it.
+#[derive(Debug, Default)]
+struct Encoded {
+    entries: Vec<Indexed>,
+    messages: u64,
+    bytes: u64,
+}
+
+/// Why a commit stopped.
+#[derive(Debug)]
+enum Failure {
+    /// Nothing is lost: it is tried again later.
+    Write(StoreError),
+    /// Nobody knows what is on the disk.
+    Sync(io::Error),
+}
+
+/// Returns a failed write in the vocabulary of the contract.
+fn write_error(what: String, source: io::Error) -> StoreError {
+    let source = Arc::new(source);
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::NoSpace { source },
+        _ => StoreError::Io { what, source },
+    }
+}

@@ -1,0 +1,120 @@
+//! Segments: beginning the next one, unlinking the dead ones.
+
+use std::io;
+use std::sync::Arc;
+
+use edge_core::StoreError;
+
+use super::{Active, Encoded, Failure, Ledger, Writer, write_error};
+use crate::fs::FsLock;
+use crate::log::{Encoder, Header, file_name};
+use crate::shared::Shared;
+
+/// The smallest dead active segment that is given back.
+const MIN_DEAD_BYTES: u64 = 4096;
+
+impl Writer {
+    /// Begins the segment `number`: it is durable, and the first of what is written from now on.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(crate) fn start(
+        shared: Arc<Shared>,
+        lock: Box<dyn FsLock>,
+        ledger: Ledger,
+        number: u64,
+    ) -> io::Result<Self> {
+        let file = shared.fs.create(&shared.path(number))?;
+        let segment_bytes = shared.lock().options.segment_bytes;
+        let mut writer = Self {
+            shared,
+            lock: Some(lock),
+            segment_bytes,
+            ledger,
+            active: Active { number, file, position: 0, synced: 0, snapshot_end: 0, name_unsynced: true },
+            encoder: Encoder::new(),
+            encoded: Encoded::default(),
+            queued: std::collections::VecDeque::new(),
+            written: Vec::new(),
+            synced: Vec::new(),
+            dead: Vec::new(),
+            failed: None,
+        };
+        writer.begin_segment();
+        crate::fs::write_all(writer.active.file.as_ref(), writer.encoder.bytes(), 0)?;
+        writer.flushed();
+        writer.active.file.sync()?;
+        writer.shared.fs.sync_dir(&writer.shared.dir)?;
+        writer.active.name_unsynced = false;
+        writer.active.synced = writer.active.position;
+        Ok(writer)
+    }
+
+    /// Returns whether `more` bytes belong into the next segment.
+    pub(super) fn is_full(&self, more: u64) -> bool {
+        let end = self.encoder.end(self.active.position);
+        end > self.active.snapshot_end
+            && end + more > self.segment_bytes.max(self.active.snapshot_end.saturating_mul(2))
+    }
+
+    /// Puts the next segment in the place of the active one; all that is encoded has been written.
+    pub(super) fn roll(&mut self) -> Result<(), Failure> {
+        self.sync()?;
+        let number = self.active.number + 1;
+        let created = self.shared.fs.create(&self.shared.path(number));
+        let file =
+            created.map_err(|e| Failure::Write(write_error(format!("creating {}", file_name(number)), e)))?;
+        self.active = Active { number, file, position: 0, synced: 0, snapshot_end: 0, name_unsynced: true };
+        self.begin_segment();
+        self.shared.lock().seal_active(number);
+        Ok(())
+    }
+
+    fn begin_segment(&mut self) {
+        self.encoder.begin(Header { number: self.active.number, salt: self.shared.salt });
+        self.ledger.snapshot(&mut self.encoder);
+        self.active.snapshot_end = self.encoder.end(0);
+    }
+
+    /// Puts a new segment in the place of an active one that nobody waits for; `at_least` says from which size on.
+    pub(super) fn drop_dead_active(&mut self, at_least: u64) -> Result<(), Failure> {
+        let dead = self.shared.lock().dead_active_bytes();
+        let worth = at_least.max(MIN_DEAD_BYTES).max(self.active.snapshot_end.saturating_mul(2));
+        if dead.is_some_and(|bytes| bytes >= worth) {
+            self.roll()?;
+        }
+        Ok(())
+    }
+
+    /// Unlinks the segments that hold nothing any more; one that cannot be unlinked is tried again later.
+    pub(super) fn unlink_dead(&mut self) {
+        for number in std::mem::take(&mut self.dead) {
+            match self.shared.fs.remove(&self.shared.path(number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(segment = %file_name(number), %error, "a dead segment cannot be removed");
+                    self.dead.push(number);
+                }
+                _ => self.shared.lock().unlinked(number),
+            }
+        }
+    }
+
+    /// Makes all that was written durable.
+    pub(super) fn sync(&mut self) -> Result<(), Failure> {
+        if self.active.synced < self.active.position {
+            self.active.file.sync().map_err(Failure::Sync)?;
+            self.shared.lock().syncs += 1;
+            self.active.synced = self.active.position;
+        }
+        if self.active.name_unsynced {
+            self.shared.fs.sync_dir(&self.shared.dir).map_err(Failure::Sync)?;
+            self.active.name_unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Returns what a failed write is called.
+    pub(super) fn write_failure(&self, error: io::Error) -> StoreError {
+        write_error(format!("writing {}", file_name(self.active.number)), error)
+    }
+}

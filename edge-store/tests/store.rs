@@ -1,0 +1,201 @@
+//! The store on a real disk: what is appended is read, in order, also after reopening.
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use edge_core::{Durability, MessageStore, StoreError, Timestamp};
+use edge_store::{OpenError, SegmentStore, StoreOptions};
+use tempfile::TempDir;
+
+fn open(dir: &TempDir, options: &StoreOptions) -> SegmentStore {
+    SegmentStore::open(dir.path(), options.clone()).unwrap().0
+}
+
+fn small() -> StoreOptions {
+    StoreOptions::default().with_segment_bytes(16 * 1024).with_tail_bytes(2048)
+}
+
+fn segments(dir: &TempDir) -> usize {
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().ends_with(".seg")).count()
+}
+
+#[tokio::test]
+async fn what_is_appended_is_read_in_order() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &StoreOptions::default());
+    let both = targets("a:r1 b:r2");
+    let only_a = targets("a:r1");
+    let batch = vec![entry(&both, "0"), entry(&only_a, "1"), entry(&both, "2")];
+    assert_eq!(store.append(batch, Durability::Synced).await.unwrap(), Durability::Synced);
+    assert_eq!(bodies(&read_all(&store, &queue("a"), 0).await), ["0", "1", "2"]);
+    assert_eq!(bodies(&read_all(&store, &queue("b"), 0).await), ["0", "2"]);
+    assert_eq!(store.queue(&queue("a")).unwrap().waiting, [("r1".parse().unwrap(), 3)]);
+}
+
+#[tokio::test]
+async fn everything_is_there_after_reopening() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &small());
+    let (both, only_a) = (targets("a:r1 b:r2"), targets("a:r3"));
+    for n in 0..500 {
+        let batch = vec![entry(&both, format!("{n}")), entry(&only_a, format!("{n}a"))];
+        let level = if n % 7 == 0 { Durability::Synced } else { Durability::Memory };
+        store.append(batch, level).await.unwrap();
+    }
+    let before = read_all(&store, &queue("a"), 0).await;
+    assert_eq!(before.entries.len(), 1000);
+    store.trim(&queue("a"), 301).unwrap();
+    store.trim(&queue("b"), 100).unwrap();
+    let states = store.queues();
+    store.close().await.unwrap();
+    drop(store);
+
+    let (store, recovery) = SegmentStore::open(dir.path(), small()).unwrap();
+    assert!(recovery.is_clean(), "{recovery}");
+    assert_eq!(recovery.entries, 699 + 400);
+    assert_eq!(store.queues(), states);
+    let after = read_all(&store, &queue("a"), 0).await;
+    assert_eq!(after.entries[..], before.entries[301..]);
+    assert_eq!(after.damaged, 0);
+    assert_eq!(bodies(&read_all(&store, &queue("b"), 499).await), ["499"]);
+}
+
+#[tokio::test]
+async fn space_comes_back_also_from_the_middle() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &small());
+    let (slow, fast) = (targets("slow:r"), targets("fast:r"));
+    store.append(vec![entry(&slow, "first")], Durability::Synced).await.unwrap();
+    for n in 0..200 {
+        store.append(vec![entry(&fast, vec![n; 1000])], Durability::Written).await.unwrap();
+    }
+    let full = store.usage().used_bytes;
+    assert!(full > 200_000, "{full}");
+    store.trim(&queue("fast"), 200).unwrap();
+    store.append(vec![entry(&slow, "last")], Durability::Synced).await.unwrap();
+    store.append(vec![entry(&slow, "later")], Durability::Synced).await.unwrap();
+    let used = store.usage().used_bytes;
+    assert!(used < 50_000, "{used}");
+    store.close().await.unwrap();
+    drop(store);
+    assert!(segments(&dir) <= 4, "{}", segments(&dir));
+    let (store, recovery) = SegmentStore::open(dir.path(), small()).unwrap();
+    assert!(recovery.is_clean(), "{recovery}");
+    assert_eq!(bodies(&read_all(&store, &queue("slow"), 0).await), ["first", "last", "later"]);
+    assert_eq!(read_all(&store, &queue("fast"), 0).await.damaged, 0);
+}
+
+#[tokio::test]
+async fn expired_segments_are_given_up_and_counted_once() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &small());
+    let short = expiring("q:short", Some(Duration::from_millis(10)));
+    let forever = targets("q:forever");
+    for n in 0..100 {
+        store.append(vec![entry(&short, vec![n; 1000])], Durability::Written).await.unwrap();
+    }
+    store.append(vec![entry(&forever, "kept")], Durability::Synced).await.unwrap();
+    store.trim(&queue("q"), 3).unwrap();
+    assert!(store.expire(Timestamp::from_unix_ms(9)).unwrap().is_empty());
+    let gone = store.expire(Timestamp::from_unix_ms(10)).unwrap();
+    assert_eq!(gone.len(), 1);
+    assert!((80..=97).contains(&gone[0].entries), "{gone:?}");
+    assert!(store.expire(Timestamp::from_unix_ms(11)).unwrap().is_empty());
+    let waiting = store.queue(&queue("q")).unwrap().len();
+    assert_eq!(waiting + gone[0].entries, 98);
+    let states = store.queues();
+    let read = read_all(&store, &queue("q"), 0).await;
+    assert_eq!((read.entries.len() as u64, read.damaged), (waiting, 0));
+    store.close().await.unwrap();
+    drop(store);
+    let store = open(&dir, &small());
+    assert_eq!(store.queues(), states);
+    let again = read_all(&store, &queue("q"), 0).await;
+    assert_eq!((again.entries, again.damaged), (read.entries, 0));
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_and_takes_again() {
+    let dir = TempDir::new().unwrap();
+    let options = small().with_max_bytes(200_000);
+    let store = open(&dir, &options);
+    let to = targets("q:r");
+    let mut taken = 0;
+    let error = loop {
+        match store.append(vec![entry(&to, vec![0; 1000])], Durability::Written).await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StoreError::Full { limit_bytes: 200_000, .. }), "{error}");
+    assert!((150..200).contains(&taken), "{taken}");
+    assert_eq!(store.queue(&queue("q")).unwrap().next, taken);
+    store.trim(&queue("q"), taken).unwrap();
+    while store.append(vec![entry(&to, vec![0; 1000])], Durability::Synced).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.usage().used_bytes < 100_000);
+}
+
+#[tokio::test]
+async fn one_gateway_per_directory() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &StoreOptions::default());
+    let error = SegmentStore::open(dir.path(), StoreOptions::default()).unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }));
+    assert!(error.to_string().contains(&*dir.path().to_string_lossy()), "{error}");
+    store.close().await.unwrap();
+    open(&dir, &StoreOptions::default());
+}
+
+#[tokio::test]
+async fn a_removed_queue_is_counted_and_its_offsets_go_on() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &small());
+    let to = targets("q:r");
+    store.append((0..50).map(|n| entry(&to, vec![n; 1000])).collect(), Durability::Synced).await.unwrap();
+    let gone = store.remove(&queue("q")).unwrap();
+    assert_eq!(gone.iter().map(|gone| gone.entries).collect::<Vec<_>>(), [50]);
+    assert!(read_all(&store, &queue("q"), 0).await.entries.is_empty());
+    store.append(vec![entry(&to, "new")], Durability::Synced).await.unwrap();
+    drop(store);
+    let store = open(&dir, &small());
+    let read = read_all(&store, &queue("q"), 0).await;
+    assert_eq!((read.entries[0].offset, read.damaged), (50, 0));
+}
+
+#[tokio::test]
+async fn a_closed_store_refuses_everything() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &StoreOptions::default());
+    store.close().await.unwrap();
+    store.close().await.unwrap();
+    let to = targets("q:r");
+    assert!(matches!(store.append(vec![entry(&to, "x")], Durability::Memory).await, Err(StoreError::Closed)));
+    assert!(matches!(store.trim(&queue("q"), 1), Err(StoreError::Closed)));
+    assert!(matches!(store.read(&queue("q"), 0, entries(1)).await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn limits_of_a_read_are_kept() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &small());
+    let to = targets("q:r");
+    store.append((0..40).map(|n| entry(&to, vec![n; 1000])).collect(), Durability::Synced).await.unwrap();
+    for from in [0, 13, 39] {
+        let size = message(&[0; 1000]).size();
+        let limit = edge_core::ReadLimit::new(std::num::NonZeroUsize::new(9).unwrap(), 3 * size + 1);
+        let batch = store.read(&queue("q"), from, limit).await.unwrap();
+        assert_eq!(batch.entries.len(), 3.min(40 - from as usize));
+        let one = edge_core::ReadLimit::new(std::num::NonZeroUsize::new(9).unwrap(), 0);
+        assert_eq!(store.read(&queue("q"), from, one).await.unwrap().entries.len(), 1);
+        let batch = store.read(&queue("q"), from, entries(9)).await.unwrap();
+        assert_eq!(batch.entries.len(), 9.min(40 - from as usize));
+        assert_eq!(batch.entries[0].offset, from);
+    }
+    assert_eq!(store.read(&queue("none"), 7, entries(1)).await.unwrap().next, 7);
+    assert_eq!(store.read(&queue("q"), 99, entries(1)).await.unwrap().next, 99);
+}
