@@ -3,10 +3,12 @@
 //! - `cargo xtask test [--quick]` runs every check in order and stops at the first that fails;
 //!   `--quick` leaves out what needs other programs (brokers, device SDKs).
 //! - `cargo xtask tidy` checks the rules that a compiler does not know.
+//! - `cargo xtask bench ingest|latency|fanout|idle|idle-tls|memory` measures the gateway beside its peers.
 //! - `cargo xtask advisories` asks for known vulnerabilities; it needs the network.
 //!
 //! It depends on nothing but the standard library, so that it builds in seconds.
 
+mod bench;
 mod deny;
 mod install;
 mod manifest;
@@ -18,7 +20,7 @@ mod tidy;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--quick] | tidy | advisories";
+const USAGE: &str = "usage: cargo xtask test [--quick] | tidy | advisories | bench LOAD [OPTION]...";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["test"] => suite::run(suite::Extent::Everything),
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
+        ["bench", load, options @ ..] => bench::run(&root(), load, options),
         ["tidy"] => tidy::run(&root()),
         ["advisories"] => deny::advisories(&root()),
         _ => Err(USAGE.into()),

@@ -1,0 +1,104 @@
+//! This project's gateway, as its example program runs it.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use super::dialect::{GATEWAY_DEVICE, HUB, key, publisher_id, subscriber_id};
+use super::{Durability, Guests, build_folder};
+use crate::tls::Pki;
+
+/// Writes a configuration and returns the command that runs it.
+pub(super) fn command(
+    folder: &Path,
+    address: SocketAddr,
+    guests: Guests,
+    pki: Option<&Pki>,
+    durability: Durability,
+) -> Result<Command, Box<dyn Error>> {
+    let config = folder.join("gateway.toml");
+    fs::write(&config, configuration(folder, address, guests, pki, durability)?)?;
+    let program = build_folder()?.join("examples").join(format!("gateway{}", std::env::consts::EXE_SUFFIX));
+    if !program.is_file() {
+        return Err(
+            format!("{} is missing: cargo build --release --example gateway", program.display()).into()
+        );
+    }
+    let mut command = Command::new(program);
+    command.arg("--config").arg(config);
+    Ok(command)
+}
+
+fn configuration(
+    folder: &Path,
+    address: SocketAddr,
+    guests: Guests,
+    pki: Option<&Pki>,
+    durability: Durability,
+) -> Result<String, Box<dyn Error>> {
+    let durability = match durability {
+        Durability::Synced => "synced",
+        Durability::Written => "written",
+        Durability::Memory => "memory",
+    };
+    let listener = if pki.is_some() { "mqtt" } else { "mqtt_plain" };
+    let mut text = format!(
+        "hub_name = \"{HUB}\"\nhostname = \"localhost\"\ndevice_id = \"{GATEWAY_DEVICE}\"\nstate_dir = {:?}\n\n\
+         [listen]\n{listener} = \"{address}\"\n",
+        folder.join("state").display().to_string(),
+    );
+    if let Some(pki) = pki {
+        let path = |path: &Path| format!("{:?}", path.display().to_string());
+        write!(
+            text,
+            "\n[tls]\ncertificate = {}\nprivate_key = {}\n",
+            path(&pki.certificate),
+            path(&pki.key)
+        )?;
+    }
+    for number in 0..guests.publishers {
+        identity(&mut text, &publisher_id(number), None);
+    }
+    let modules = guests.subscribers.max(1);
+    for number in 0..modules {
+        identity(&mut text, GATEWAY_DEVICE, Some(&subscriber_id(number)));
+    }
+    text.push_str("\n[routes]\n");
+    for module in (0..modules).map(subscriber_id) {
+        writeln!(
+            text,
+            "{module} = 'FROM /messages/* INTO BrokeredEndpoint(\"/modules/{module}/inputs/in\")'"
+        )?;
+    }
+    write!(text, "\n[store_and_forward]\ndurability = \"{durability}\"\nmax_bytes = \"16GiB\"\n")?;
+    Ok(text)
+}
+
+fn identity(text: &mut String, device: &str, module: Option<&str>) {
+    let module = module.map(|module| format!("module_id = \"{module}\"\n")).unwrap_or_default();
+    let key = key();
+    text.push_str(&format!(
+        "\n[[identities]]\ndevice_id = \"{device}\"\n{module}\
+         auth = {{ type = \"sas\", primary_key = \"{key}\", secondary_key = \"{key}\" }}\n"
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_has_a_route_for_each_receiver() {
+        let guests = Guests { publishers: 2, subscribers: 3, tls: false };
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let text = configuration(Path::new("state"), address, guests, None, Durability::Synced).unwrap();
+        assert_eq!(text.matches("[[identities]]").count(), 5);
+        assert!(
+            text.contains("sink2 = 'FROM /messages/* INTO BrokeredEndpoint(\"/modules/sink2/inputs/in\")'"),
+            "{text}"
+        );
+    }
+}
