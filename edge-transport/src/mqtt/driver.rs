@@ -1,0 +1,373 @@
+//! One connection: moves bytes between a socket, the session core and the gateway.
+//!
+//! The future is written by hand to be small. It has no buffers of its own: it borrows a workspace for the length of one
+//! `poll`. Each `poll` reads all that the socket has, publishes it as one batch, and writes with one write.
+#![expect(clippy::disallowed_methods, reason = "a driver reads the clock and waits for time")]
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use edge_core::{Gateway, Incident, Receipt, Refusal, Session};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep_until};
+
+use super::session::{Input, Opened, Output, PROTOCOL, ServerSession};
+use crate::Stop;
+use crate::resources::ConnectionSlot;
+use crate::workspace::Workspace;
+
+/// After how many rounds a connection lets others have the thread.
+const MAX_ROUNDS: usize = 8;
+
+type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Session>, Refusal>> + Send>>;
+
+/// A connection as a task: resolves when it is over.
+pub(crate) struct Connection<S> {
+    socket: S,
+    core: ServerSession,
+    gateway: Arc<dyn Gateway>,
+    opening: Option<Opening>,
+    session: Option<Box<dyn Session>>,
+    receipts: VecDeque<Receipt>,
+    timer: Pin<Box<Sleep>>,
+    armed: Option<Instant>,
+    /// Heard only until the session is open: from then on the gateway ends it.
+    stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    peer: Option<SocketAddr>,
+    /// Whether something that was written may not have left the socket's own buffers.
+    unflushed: bool,
+    slot: ConnectionSlot,
+}
+
+/// Who wakes the task: what has returned `Pending` since the last wake-up.
+#[derive(Debug, Default)]
+struct Waits {
+    read: bool,
+    write: bool,
+    open: bool,
+    receipt: bool,
+    event: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(crate) fn new(
+        socket: S,
+        gateway: Arc<dyn Gateway>,
+        stop: Stop,
+        slot: ConnectionSlot,
+        peer: Option<SocketAddr>,
+        chain: Vec<Vec<u8>>,
+    ) -> Self {
+        let now = tokio::time::Instant::now();
+        Self {
+            socket,
+            core: ServerSession::new(now.into_std(), slot.resources(), peer, chain),
+            gateway,
+            opening: None,
+            session: None,
+            receipts: VecDeque::new(),
+            timer: Box::pin(sleep_until(now)),
+            armed: None,
+            stop: Some(Box::pin(async move { stop.wait().await })),
+            peer,
+            unflushed: false,
+            slot,
+        }
+    }
+
+    /// Does all that can be done now.
+    fn turn(&mut self, cx: &mut Context<'_>, workspace: &mut Workspace) -> Poll<()> {
+        let now = tokio::time::Instant::now().into_std();
+        self.core.swap_buffer(&mut workspace.out);
+        if self.armed.is_some() && self.timer.as_mut().poll(cx).is_ready() {
+            self.armed = None;
+            self.core.handle_timeout(now);
+            self.obey();
+        }
+        let mut waits = Waits::default();
+        let mut rounds = 0;
+        while !self.core.is_done() && self.can_go_on(&waits) {
+            if rounds == MAX_ROUNDS {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            rounds += 1;
+            self.hear_stop(now, cx, workspace);
+            self.poll_opening(now, cx, &mut waits, workspace);
+            self.read(now, cx, &mut waits, workspace);
+            self.poll_receipts(now, cx, &mut waits, workspace);
+            self.poll_events(now, cx, &mut waits, workspace);
+            self.write(now, cx, &mut waits, workspace);
+        }
+        self.core.swap_buffer(&mut workspace.out);
+        self.arm(cx);
+        if self.core.is_done() { self.shut_down(now, cx) } else { Poll::Pending }
+    }
+
+    /// Whether there is something to try that has not said that it will wake the task.
+    fn can_go_on(&self, waits: &Waits) -> bool {
+        (self.core.wants_bytes() && !waits.read)
+            || ((self.unflushed || !self.core.outbound().is_empty()) && !waits.write)
+            || (self.opening.is_some() && !waits.open)
+            || (!self.receipts.is_empty() && !waits.receipt)
+            || (self.session.is_some() && self.core.wants_event() && !waits.event)
+    }
+
+    /// Does what the core says.
+    fn obey(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Open(hello) => {
+                    let gateway = Arc::clone(&self.gateway);
+                    self.opening = Some(Box::pin(async move { gateway.open(*hello).await }));
+                }
+                Output::Publish(batch) => {
+                    if let Some(session) = &mut self.session {
+                        self.receipts.push_back(session.publish(batch));
+                    }
+                }
+                Output::LastWord(message) => {
+                    if let Some(session) = &mut self.session {
+                        // The client is gone, so nobody waits for the answer.
+                        drop(session.publish(vec![message]));
+                    }
+                }
+                Output::Subscribe(feeds) => {
+                    if let Some(session) = &mut self.session {
+                        self.receipts.push_back(session.subscribe(feeds));
+                    }
+                }
+                Output::Unsubscribe(feeds) => {
+                    if let Some(session) = &mut self.session {
+                        self.receipts.push_back(session.unsubscribe(feeds));
+                    }
+                }
+                Output::Report(kind, detail) => {
+                    let detail = format_args!("{detail}");
+                    let mut incident = Incident::new(kind, PROTOCOL, detail);
+                    incident.identity =
+                        self.session.as_ref().map(|session| &session.authenticated().identity);
+                    incident.peer = self.peer;
+                    self.gateway.report(&incident);
+                }
+                Output::Close => {
+                    self.opening = None;
+                    self.session = None;
+                    self.receipts = VecDeque::new();
+                    self.stop = None;
+                }
+            }
+        }
+    }
+
+    fn hear_stop(&mut self, now: Instant, cx: &mut Context<'_>, workspace: &mut Workspace) {
+        if let Some(stop) = &mut self.stop
+            && stop.as_mut().poll(cx).is_ready()
+        {
+            self.stop = None;
+            self.core.handle_input(now, Input::End, &mut workspace.scratch);
+            self.obey();
+        }
+    }
+
+    fn poll_opening(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        waits: &mut Waits,
+        workspace: &mut Workspace,
+    ) {
+        let Some(opening) = &mut self.opening else { return };
+        let answer = match opening.as_mut().poll(cx) {
+            Poll::Pending => {
+                waits.open = true;
+                return;
+            }
+            Poll::Ready(answer) => answer,
+        };
+        self.opening = None;
+        self.stop = None;
+        let answer = answer.map(|session| {
+            let opened = Opened {
+                authenticated: session.authenticated().clone(),
+                resumed: session.resumed(),
+                feeds: session.feeds(),
+            };
+            self.session = Some(session);
+            opened
+        });
+        self.core.handle_input(now, Input::Opened(answer), &mut workspace.scratch);
+        self.obey();
+    }
+
+    /// Reads all that the socket has, up to one workspace full.
+    fn read(&mut self, now: Instant, cx: &mut Context<'_>, waits: &mut Waits, workspace: &mut Workspace) {
+        if waits.read || !self.core.wants_bytes() {
+            return;
+        }
+        let max = self.core.max_read_bytes().min(workspace.read.len());
+        let Some(space) = workspace.read.get_mut(..max) else { return };
+        let mut buffer = ReadBuf::new(space);
+        let mut ended = false;
+        while buffer.remaining() > 0 {
+            let before = buffer.filled().len();
+            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if buffer.filled().len() > before => {}
+                Poll::Ready(Ok(())) => {
+                    ended = true;
+                    break;
+                }
+                Poll::Ready(Err(error)) => {
+                    self.lost(&error);
+                    ended = true;
+                    break;
+                }
+                Poll::Pending => {
+                    waits.read = true;
+                    break;
+                }
+            }
+        }
+        if !buffer.filled().is_empty() {
+            self.core.handle_input(now, Input::Bytes(buffer.filled()), &mut workspace.scratch);
+            self.obey();
+        }
+        if ended {
+            self.core.handle_input(now, Input::End, &mut workspace.scratch);
+            self.obey();
+        }
+    }
+
+    fn poll_receipts(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        waits: &mut Waits,
+        workspace: &mut Workspace,
+    ) {
+        while !waits.receipt
+            && let Some(receipt) = self.receipts.front_mut()
+        {
+            match Pin::new(receipt).poll(cx) {
+                Poll::Pending => waits.receipt = true,
+                Poll::Ready(answer) => {
+                    self.receipts.pop_front();
+                    if let Err(error) = &answer {
+                        tracing::debug!(peer = ?self.peer, %error, "the gateway did not take a batch");
+                    }
+                    self.core.handle_input(
+                        now,
+                        Input::Resolved { ok: answer.is_ok() },
+                        &mut workspace.scratch,
+                    );
+                    self.obey();
+                }
+            }
+        }
+        if self.receipts.is_empty() && self.receipts.capacity() > 8 {
+            self.receipts = VecDeque::new();
+        }
+    }
+
+    fn poll_events(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        waits: &mut Waits,
+        workspace: &mut Workspace,
+    ) {
+        while !waits.event
+            && self.core.wants_event()
+            && let Some(session) = &mut self.session
+        {
+            match session.poll_event(cx) {
+                Poll::Pending => waits.event = true,
+                Poll::Ready(event) => {
+                    self.core.handle_input(now, Input::Event(event), &mut workspace.scratch);
+                    self.obey();
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, now: Instant, cx: &mut Context<'_>, waits: &mut Waits, workspace: &mut Workspace) {
+        while !waits.write && !self.core.outbound().is_empty() {
+            match Pin::new(&mut self.socket).poll_write(cx, self.core.outbound()) {
+                Poll::Ready(Ok(bytes @ 1..)) => {
+                    self.core.handle_written(now, bytes);
+                    self.unflushed = true;
+                }
+                Poll::Ready(Ok(0)) => {
+                    return self.broken(now, &io::ErrorKind::WriteZero.into(), workspace);
+                }
+                Poll::Ready(Err(error)) => return self.broken(now, &error, workspace),
+                Poll::Pending => {
+                    waits.write = true;
+                    self.core.handle_written(now, 0);
+                }
+            }
+        }
+        if self.unflushed && !waits.write {
+            match Pin::new(&mut self.socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => self.broken(now, &error, workspace),
+                Poll::Pending => waits.write = true,
+            }
+        }
+    }
+
+    /// Gives up on a socket that cannot be written to.
+    fn broken(&mut self, now: Instant, error: &io::Error, workspace: &mut Workspace) {
+        self.lost(error);
+        self.core.handle_input(now, Input::End, &mut workspace.scratch);
+        self.core.discard_outbound();
+        self.unflushed = false;
+        self.obey();
+    }
+
+    fn lost(&self, error: &io::Error) {
+        tracing::debug!(peer = ?self.peer, %error, "a connection was lost");
+    }
+
+    /// Sets the timer, unless it comes early enough anyway: then it is set again when it fires.
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        let Some(at) = self.core.poll_timeout() else { return };
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.timer.as_mut().reset(at.into());
+            self.armed = Some(at);
+            if self.timer.as_mut().poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+
+    /// Closes the socket in order, within the time that the core gave for the last bytes.
+    fn shut_down(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.core.poll_timeout().is_some_and(|until| until <= now) {
+            return Poll::Ready(());
+        }
+        let result = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
+        if let Err(error) = result {
+            self.lost(&error);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let mut workspace = this.slot.resources().lend();
+        let result = this.turn(cx, &mut workspace);
+        this.slot.resources().give_back(workspace);
+        result
+    }
+}
