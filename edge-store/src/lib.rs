@@ -10,6 +10,8 @@ mod recovery;
 mod shared;
 mod state;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod writer;
 
 pub use error::OpenError;

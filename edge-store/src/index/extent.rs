@@ -98,6 +98,28 @@ impl Extent {
         counts
     }
 
+    /// Returns the entries from `from` up to, not including, `to` as an extent of their own; `None` when there are none.
+    ///
+    /// The latest expiry stays that of the whole.
+    pub(crate) fn slice(&self, from: u64, to: u64) -> Option<Self> {
+        let (from, to) = (from.max(self.first), to.min(self.end()));
+        let count = u32::try_from(to.checked_sub(from)?).ok().filter(|&count| count > 0)?;
+        let skipped = u32::try_from(from - self.first).ok()?;
+        let (_, position) = self.place(from);
+        let later = self.points.iter().filter(|&&(point, _)| skipped < point && point < skipped + count);
+        let points = std::iter::once((0, position)).chain(later.map(|&(point, at)| (point - skipped, at)));
+        let codes = self.codes.get(skipped as usize..(skipped + count) as usize).unwrap_or_default();
+        Some(Self {
+            segment: self.segment,
+            first: from,
+            count,
+            max_expiry: self.max_expiry,
+            points: points.collect(),
+            routes: self.routes.clone(),
+            codes: codes.to_vec(),
+        })
+    }
+
     /// Gives back spare memory; no entry is added any more.
     pub(crate) fn shrink(&mut self) {
         self.points.shrink_to_fit();
@@ -138,6 +160,19 @@ mod tests {
         assert_eq!(extent.place(101), (100, 0));
         assert_eq!(extent.place(102), (102, 80_000));
         assert_eq!(extent.place(104), (104, 160_000));
+    }
+
+    #[test]
+    fn a_slice_has_its_own_entries() {
+        let whole = extent(&[7, 8, 7, 9, 9]);
+        let slice = whole.slice(101, 104).unwrap();
+        assert_eq!((slice.first, slice.end()), (101, 104));
+        assert_eq!(slice.count_routes(0, 200), whole.count_routes(101, 104));
+        assert_eq!(slice.place(101), (101, 0));
+        assert_eq!(slice.place(102), (102, 80_000));
+        assert_eq!(whole.slice(0, 200), Some(whole.clone()));
+        assert_eq!(whole.slice(105, 200), None);
+        assert_eq!(whole.slice(103, 103), None);
     }
 
     #[test]

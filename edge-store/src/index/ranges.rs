@@ -50,6 +50,19 @@ impl Ranges {
         }
     }
 
+    /// Returns the parts of `from` up to, not including, `to` that are in no range.
+    pub(crate) fn outside(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let mut at = from;
+        std::iter::from_fn(move || {
+            while let Some(end) = self.end_of(at) {
+                at = end;
+            }
+            let start = at;
+            at = self.start_after(start).map_or(to, |next| next.min(to)).max(start);
+            (start < at).then_some((start, at))
+        })
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.ranges.iter().map(|(&from, &to)| (from, to))
     }
@@ -74,6 +87,18 @@ mod tests {
         check(&[(5, 9), (1, 3), (2, 6)], &[(1, 9)]);
         check(&[(1, 9), (3, 4)], &[(1, 9)]);
         check(&[(3, 3)], &[]);
+    }
+
+    #[test]
+    fn what_is_outside_is_what_is_not_inside() {
+        let mut ranges = Ranges::default();
+        ranges.insert(2, 4);
+        ranges.insert(6, 8);
+        assert_eq!(ranges.outside(0, 10).collect::<Vec<_>>(), [(0, 2), (4, 6), (8, 10)]);
+        assert_eq!(ranges.outside(3, 7).collect::<Vec<_>>(), [(4, 6)]);
+        assert_eq!(ranges.outside(2, 4).count(), 0);
+        assert_eq!(ranges.outside(5, 5).count(), 0);
+        assert_eq!(ranges.outside(9, 3).count(), 0);
     }
 
     #[test]

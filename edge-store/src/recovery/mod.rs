@@ -96,7 +96,8 @@ impl Recovered {
         if is_newest {
             self.report.bytes_cut += len;
         }
-        if len >= HEADER_BYTES {
+        let torn_at_birth = is_newest && (self.salt.is_some() || len < HEADER_BYTES);
+        if !torn_at_birth {
             self.report.damage.push(set_aside(fs, dir, number, 0, len));
         }
         remove(fs, dir, number)

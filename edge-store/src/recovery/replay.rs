@@ -130,32 +130,27 @@ impl ReplayedQueue {
     }
 
     fn finish(&mut self) {
-        let (head, holes) = (self.head, &self.holes);
-        self.extents
-            .retain(|extent| extent.end() > head && !covers(holes, extent.first.max(head), extent.end()));
-        self.holes.drop_below(head);
-        let mut at = head;
-        for extent in &mut self.extents {
-            extent.shrink();
+        self.holes.drop_below(self.head);
+        let mut at = self.head;
+        for mut extent in std::mem::take(&mut self.extents) {
             self.lost += missing(&self.holes, at, extent.first);
-            at = extent.end();
-            for (route, entries) in extent.count_routes(extent.first.max(head), at).iter() {
+            at = at.max(extent.end());
+            extent.shrink();
+            for (from, to) in self.holes.outside(extent.first.max(self.head), extent.end()) {
+                let is_whole = (from, to) == (extent.first, extent.end());
+                self.extents.extend(if is_whole { Some(extent.clone()) } else { extent.slice(from, to) });
+            }
+        }
+        self.lost += missing(&self.holes, at, self.next);
+        for extent in &self.extents {
+            for (route, entries) in extent.count_routes(extent.first, extent.end()).iter() {
                 self.waiting.add(route, entries);
             }
         }
-        self.lost += missing(&self.holes, at.max(head), self.next);
     }
-}
-
-fn covers(holes: &Ranges, from: Offset, to: Offset) -> bool {
-    holes.end_of(from).is_some_and(|end| end >= to)
 }
 
 /// Returns how many offsets from `from` up to, not including, `to` were not given up.
 fn missing(holes: &Ranges, from: Offset, to: Offset) -> u64 {
-    if from >= to {
-        return 0;
-    }
-    let overlap = holes.iter().map(|(start, end)| end.min(to).saturating_sub(start.max(from)));
-    to - from - overlap.sum::<u64>()
+    holes.outside(from, to).map(|(from, to)| to - from).sum()
 }

@@ -1,0 +1,39 @@
+//! The real store on a disk that crashes at any call: what was promised holds, whatever was lost.
+//!
+//! `EDGE_STORE_SEEDS=100000 cargo test --release -p edge-store --test crash` runs longer.
+
+mod common;
+mod model;
+
+use edge_store::testing::Random;
+use model::{Crash, World};
+
+fn seeds(default: u64) -> u64 {
+    std::env::var("EDGE_STORE_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn check(crash: Crash, count: u64) {
+    for seed in 0..count {
+        let run = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let mut world = World::new(Random::new(seed), crash);
+                for _ in 0..3 {
+                    world.live_until_the_crash().await;
+                    world.recover_and_compare().await;
+                }
+            });
+        };
+        assert!(std::panic::catch_unwind(run).is_ok(), "failed with seed {seed} of {crash:?}");
+    }
+}
+
+#[test]
+fn promises_hold_after_a_power_loss() {
+    check(Crash::PowerLoss, seeds(1500));
+}
+
+#[test]
+fn promises_hold_after_a_kill() {
+    check(Crash::Kill, seeds(1000));
+}
