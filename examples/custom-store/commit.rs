@@ -1,0 +1,69 @@
+//! The one transaction that changes the database.
+
+use redb::{Database, Error, Table};
+
+use crate::tables::{ENTRIES, MESSAGES, QUEUES, SHARES, key};
+use crate::work::Work;
+
+/// Writes everything that waits in one transaction with one sync, and returns how many bytes of messages were freed.
+///
+/// All or nothing comes from here: a crash before the end of `commit` leaves nothing of the transaction.
+pub(crate) fn commit(database: &Database, work: &Work, next_message: &mut u64) -> Result<u64, Error> {
+    let change = database.begin_write()?;
+    let mut freed = 0;
+    {
+        let mut messages = change.open_table(MESSAGES)?;
+        let mut shares = change.open_table(SHARES)?;
+        let mut entries = change.open_table(ENTRIES)?;
+        for row in &work.rows {
+            let number = *next_message;
+            *next_message += 1;
+            messages.insert(number, row.message.encoded().as_ref())?;
+            if row.offsets.len() > 1 {
+                shares.insert(number, row.offsets.len() as u64)?;
+            }
+            for (target, offset) in row.targets.iter().zip(&row.offsets) {
+                let (endpoint, rank) = key(&target.queue);
+                let expires = target.time_to_live.map(|life| (row.enqueued + life).as_unix_ms());
+                let entry = (number, row.enqueued.as_unix_ms(), expires, target.route.as_str());
+                entries.insert((endpoint, rank, *offset), entry)?;
+            }
+        }
+        let mut queues = change.open_table(QUEUES)?;
+        let mut left = Vec::new();
+        for (queue, bounds) in &work.queues {
+            let (endpoint, rank) = key(queue);
+            queues.insert((endpoint, rank), (bounds.head, bounds.next))?;
+            for row in
+                entries.extract_from_if((endpoint, rank, 0)..(endpoint, rank, bounds.head), |_, _| true)?
+            {
+                left.push(row?.1.value().0);
+            }
+        }
+        for (queue, offset) in &work.expired {
+            let (endpoint, rank) = key(queue);
+            left.extend(entries.remove((endpoint, rank, *offset))?.map(|entry| entry.value().0));
+        }
+        for number in left {
+            freed += let_go(&mut messages, &mut shares, number)?;
+        }
+    }
+    change.commit()?;
+    Ok(freed)
+}
+
+/// Takes one entry's hold off a message; the last one removes it. Returns the bytes freed.
+fn let_go(
+    messages: &mut Table<'_, u64, &[u8]>,
+    shares: &mut Table<'_, u64, u64>,
+    number: u64,
+) -> Result<u64, Error> {
+    let holders = shares.remove(number)?.map_or(1, |holders| holders.value());
+    if holders > 2 {
+        shares.insert(number, holders - 1)?;
+    }
+    if holders > 1 {
+        return Ok(0);
+    }
+    Ok(messages.remove(number)?.map_or(0, |message| message.value().len() as u64))
+}

@@ -1,0 +1,45 @@
+//! What waits for the disk: all of it goes into one transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use edge_core::{Message, Offset, QueueId, ReceiptSender, StoreError, Target, Timestamp};
+use tokio::sync::oneshot;
+
+/// One message and the places that it was given.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) message: Message,
+    pub(crate) enqueued: Timestamp,
+    pub(crate) targets: Arc<[Target]>,
+    /// The offset in the queue of each target.
+    pub(crate) offsets: Vec<Offset>,
+}
+
+/// Where a queue begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) head: Offset,
+    pub(crate) next: Offset,
+}
+
+/// Everything that was asked for since the last transaction.
+///
+/// The order between the parts does not matter: offsets are given when `append` is called, and nothing trims or
+/// expires what is appended later.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) bytes: u64,
+    pub(crate) receipts: Vec<ReceiptSender>,
+    /// Every queue that changed.
+    pub(crate) queues: BTreeMap<QueueId, Bounds>,
+    pub(crate) expired: Vec<(QueueId, Offset)>,
+    pub(crate) closing: Option<oneshot::Sender<Result<(), StoreError>>>,
+}
+
+impl Work {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.queues.is_empty() && self.expired.is_empty() && self.closing.is_none()
+    }
+}
