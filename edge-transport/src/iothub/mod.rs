@@ -3,8 +3,16 @@
 //! The protocols know nothing of it; another cloud's dialect would be another module beside this one.
 
 pub mod bag;
+mod connection_string;
+mod key;
 mod percent;
+mod token;
 pub mod topic;
 mod user_name;
+mod x509;
 
+pub use connection_string::{ConnectionString, ConnectionStringError};
+pub use key::{SasKey, SasKeyError};
+pub use token::{Audience, SasToken, SasTokenError};
 pub use user_name::{UserName, UserNameError};
+pub use x509::{CertificateFacts, ClientAuthorities, Thumbprint, ThumbprintError, X509Error};

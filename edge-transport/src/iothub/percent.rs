@@ -43,7 +43,6 @@ pub(super) fn encode_into(text: &str, out: &mut String) {
     }
 }
 
-#[cfg(test)]
 /// Returns `text` with everything but letters, digits and `-._~` encoded.
 pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
