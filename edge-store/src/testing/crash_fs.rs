@@ -67,7 +67,8 @@ impl CrashFs {
         self.disk().frozen = true;
     }
 
-    /// Freezes at the changing call (write, sync, remove, new name) number `calls` from now; that call does not happen.
+    /// Freezes at the changing call (write, sync, remove, new name) number `calls` from now; that call does not happen,
+    /// but for a part of a write.
     pub fn freeze_in(&self, calls: u64) {
         self.disk().freezes_in = Some(calls);
     }
@@ -313,8 +314,9 @@ impl FsFile for CrashFile {
 
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
         let mut disk = self.fs.disk();
+        let was_frozen = disk.frozen;
         let admitted = disk.admit(Call::Write, true);
-        if disk.frozen {
+        if was_frozen {
             return admitted.map(|()| 0);
         }
         let position = usize::try_from(position).map_err(io::Error::other)?;
@@ -325,7 +327,7 @@ impl FsFile for CrashFile {
             .map_or(usize::MAX, |all| usize::try_from(all.saturating_sub(used)).unwrap_or(usize::MAX));
         let mut room = len.saturating_add(free).saturating_sub(position).min(bytes.len());
         if admitted.is_err() {
-            // A write that fails may have written a part before it did.
+            // A write that fails, or in which the machine stops, may have written a part.
             room = usize::try_from(disk.random().below(room as u64 + 1)).unwrap_or(0);
         }
         let part = bytes.get(..room).unwrap_or_default();

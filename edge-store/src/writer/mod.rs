@@ -76,7 +76,7 @@ enum Failure {
 }
 
 /// Returns a failed write in the vocabulary of the contract.
-fn write_error(what: String, source: io::Error) -> StoreError {
+pub(crate) fn write_error(what: String, source: io::Error) -> StoreError {
     let source = Arc::new(source);
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::NoSpace { source },
