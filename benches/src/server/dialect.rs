@@ -72,7 +72,9 @@ pub(super) fn subscriber_id(number: usize) -> String {
     format!("sink{number}")
 }
 
-pub(super) fn key() -> String {
+/// Returns the key of every identity of a measurement, in base64.
+#[must_use]
+pub fn shared_key() -> String {
     STANDARD.encode(KEY)
 }
 

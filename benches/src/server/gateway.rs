@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::dialect::{GATEWAY_DEVICE, HUB, key, publisher_id, subscriber_id};
+use super::dialect::{GATEWAY_DEVICE, HUB, publisher_id, shared_key, subscriber_id};
 use super::{Durability, Guests, build_folder};
 use crate::tls::Pki;
 
@@ -79,7 +79,7 @@ fn configuration(
 
 fn identity(text: &mut String, device: &str, module: Option<&str>) {
     let module = module.map(|module| format!("module_id = \"{module}\"\n")).unwrap_or_default();
-    let key = key();
+    let key = shared_key();
     text.push_str(&format!(
         "\n[[identities]]\ndevice_id = \"{device}\"\n{module}\
          auth = {{ type = \"sas\", primary_key = \"{key}\", secondary_key = \"{key}\" }}\n"

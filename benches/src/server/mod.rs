@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-pub use dialect::Dialect;
+pub use dialect::{Dialect, shared_key};
 
 use crate::clock;
 use crate::process::Process;

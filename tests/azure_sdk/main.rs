@@ -1,0 +1,6 @@
+//! The device SDK from PyPI, unmodified, against the built gateway.
+
+mod connect;
+mod faults;
+mod modules;
+mod telemetry;
