@@ -33,6 +33,7 @@ mod ast;
 mod body;
 mod check;
 mod condition;
+mod desired;
 mod diagnostic;
 mod eval;
 mod fields;
@@ -57,6 +58,7 @@ mod trap;
 mod value;
 
 pub use condition::Condition;
+pub use desired::EdgeHubConfig;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use fields::{Fields, Sample};
 pub use function::{Example, Function, Param, Signature};

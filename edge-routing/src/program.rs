@@ -132,34 +132,6 @@ impl Program {
     pub(crate) fn wild(&self, index: u32) -> &[Segment] {
         self.wild.get(index as usize).map_or(&[], |path| path)
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.exprs.len()
-    }
-
-    /// Calls `each` with the operands of an expression.
-    pub(crate) fn operands(&self, id: ExprId, each: &mut dyn FnMut(ExprId)) {
-        match self.expr(id) {
-            Expr::Not(inner) | Expr::Negate(inner) => each(inner),
-            Expr::Logic { items, .. } | Expr::Call { args: items, .. } => {
-                self.list(items).iter().for_each(|&item| each(item));
-            }
-            Expr::DynamicLogic { left, right, .. }
-            | Expr::Compare { left, right, .. }
-            | Expr::Arith { left, right, .. }
-            | Expr::Coalesce(left, right) => {
-                each(left);
-                each(right);
-            }
-            Expr::Undefined
-            | Expr::Null
-            | Expr::Bool(_)
-            | Expr::Number(_)
-            | Expr::Str(_)
-            | Expr::Leaf(_)
-            | Expr::Includes(_) => {}
-        }
-    }
 }
 
 /// Builds a [`Program`], giving equal parts equal ids.
@@ -235,10 +207,6 @@ impl Builder {
             }
             Path::Plain(segments) => BodyRef::Slot(self.program.trie.insert(&segments)),
         }
-    }
-
-    pub(crate) const fn program(&self) -> &Program {
-        &self.program
     }
 
     pub(crate) fn finish(self) -> Program {

@@ -1,7 +1,8 @@
 //! Cases with the results that the original evaluator gives.
 
 use edge_routing::{
-    CompileOptions, Condition, Fields as _, Matches, RouteSpec, Router, Sample, Sink, SourcePattern,
+    CompileOptions, Condition, EdgeHubConfig, Fields as _, Matches, RouteSpec, Router, Sample, Sink,
+    SourcePattern,
 };
 use serde_json::Value;
 
@@ -143,6 +144,27 @@ fn scenarios() {
                 .collect();
             let expected: Vec<&str> = list(message, "delivered").iter().filter_map(Value::as_str).collect();
             assert_eq!(delivered, expected, "{message}");
+        }
+    }
+}
+
+#[test]
+fn desired_properties() {
+    for case in list(&vectors(), "edgehub_desired_properties") {
+        let document = serde_json::json!({
+            "schemaVersion": case["schemaVersion"],
+            "routes": case["routes"],
+            "storeAndForwardConfiguration": {"timeToLiveSecs": 20},
+        });
+        let found = EdgeHubConfig::parse(&document.to_string());
+        assert_eq!(case["expect"], if found.is_ok() { "ok" } else { "error" }, "{case}");
+        let Ok(config) = found else { continue };
+        for (name, expected) in case["parsed"].as_object().into_iter().flatten() {
+            let compiled = Router::compile(&config.routes, &CompileOptions::new()).expect("compiles");
+            let mut routes = compiled.router.routes().iter();
+            let route = routes.find(|route| route.name() == name).expect("the route is there");
+            assert_eq!(expected["priority"], route.priority().number(), "{case}");
+            assert_eq!(expected["timeToLiveSecs"], route.time_to_live_secs().unwrap_or(0), "{case}");
         }
     }
 }

@@ -6,6 +6,7 @@ mod path;
 mod scan;
 mod trie;
 
+pub(crate) use date::is_date;
 pub(crate) use encoding::decode;
 pub(crate) use path::{Path, Segment, check_path, read_path};
 pub(crate) use scan::{BodyValue, Extract, extract, find};

@@ -59,11 +59,6 @@ impl<'m> Extract<'m> {
         self.found.get(place as usize).filter(|(owner, _)| *owner == slot).map(|(_, value)| *value)
     }
 
-    /// The slots that have a value, with it.
-    pub(crate) fn found(&self) -> &[(u32, BodyValue<'m>)] {
-        &self.found
-    }
-
     fn put(&mut self, slot: u32, value: BodyValue<'m>) {
         if let Some(place) = self.places.get_mut(slot as usize) {
             *place = u32::try_from(self.found.len()).unwrap_or(u32::MAX);

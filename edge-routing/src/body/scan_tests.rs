@@ -1,18 +1,19 @@
-use alloc::string::ToString;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 
 use super::super::path::{Path, read_path};
 use super::*;
 
 /// The value at `path`, shown; "missing" when there is none and "unusable" when the text is not a JSON object.
-fn look(text: &str, path: &str) -> alloc::string::String {
-    let Path::Plain(segments) = read_path(path) else { return "never".to_string() };
+fn look(text: &str, path: &str) -> String {
+    let Path::Plain(segments) = read_path(path) else { return "never".to_owned() };
     let mut trie = Trie::default();
     let slot = trie.insert(&segments);
     let bump = Bump::new();
     let mut out = Extract::default();
     match extract(text, &trie, &bump, &mut out) {
-        Ok(()) => out.value(slot).map_or("missing".to_string(), |value| alloc::format!("{value:?}")),
-        Err(_) => "unusable".to_string(),
+        Ok(()) => out.value(slot).map_or_else(|| "missing".to_owned(), |value| alloc::format!("{value:?}")),
+        Err(_) => "unusable".to_owned(),
     }
 }
 

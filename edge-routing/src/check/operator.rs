@@ -4,10 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::body_path;
 use super::{Checker, Typed};
-use crate::ast::{ArithOp, BinaryOp, LogicOp, NodeId, NodeKind, UnaryOp};
+use crate::ast::{ArithOp, BinaryOp, Literal, LogicOp, NodeId, NodeKind, UnaryOp};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::function::Builtin;
+use crate::number;
 use crate::program::{Expr, ExprId};
 use crate::span::Span;
 use crate::value::Type;
@@ -176,16 +178,30 @@ impl Checker<'_> {
         token: Span,
     ) -> Option<String> {
         let text = |id: NodeId| self.ast.node(id).map_or("", |node| self.ast.text(node.span));
-        let is_name = |id: NodeId| {
-            let id = self.ast.ungrouped(id);
-            matches!(
-                self.ast.node(id).map(|node| &node.kind),
-                Some(NodeKind::Property(_) | NodeKind::SysName(_) | NodeKind::Escaped(_))
-            )
+        let kind = |id: NodeId| self.ast.node(self.ast.ungrouped(id)).map(|node| &node.kind);
+        let is_name = |id: NodeId| match kind(id) {
+            Some(NodeKind::Property(_)) => true,
+            Some(NodeKind::SysName(name) | NodeKind::Escaped(name)) => body_path(name).is_none(),
+            _ => false,
         };
+        let is_text = |id: NodeId| matches!(kind(id), Some(NodeKind::Literal(Literal::Str(text))) if number::parse(text).is_none());
+        let is_number = |id: NodeId| matches!(kind(id), Some(NodeKind::Literal(Literal::BadNumber)));
+        let failed =
+            |id: NodeId, ty: Type| ty == Type::Undefined && !matches!(kind(id), Some(NodeKind::Literal(_)));
         let number = |id: NodeId, ty: Type| {
             if ty == Type::String { format!("as_number({})", text(id)) } else { text(id).into() }
         };
+        if is_number(left) || is_number(right) {
+            return Some(
+                "this is no number: an exponent needs digits before it, and 64 bits are the limit".into(),
+            );
+        }
+        if failed(left, left_type) || failed(right, right_type) {
+            return Some("this follows from the error in an operand".into());
+        }
+        if op == BinaryOp::Arith(ArithOp::Add) && (is_text(left) || is_text(right)) {
+            return Some("+ adds numbers; texts are joined by || with a blank on both sides".into());
+        }
         match (left_type, right_type) {
             (Type::String, Type::Null | Type::Undefined) | (Type::Null | Type::Undefined, Type::String) => {
                 let name = if left_type == Type::String { left } else { right };
@@ -200,9 +216,6 @@ impl Checker<'_> {
             }
             (Type::String, Type::Bool) if is_name(left) => {
                 Some(format!("properties are text: write {} = 'true'", text(left)))
-            }
-            (Type::String | Type::Number, _) if matches!(op, BinaryOp::Arith(ArithOp::Add)) => {
-                Some("+ adds numbers; texts are joined by || with a blank on both sides".into())
             }
             _ => None,
         }

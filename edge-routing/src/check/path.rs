@@ -87,12 +87,8 @@ pub(super) fn path_error(path: &str, at: Span) -> String {
     )
 }
 
-fn body_path(name: &str) -> Option<&str> {
+/// The path of a `$body.path`, in any case of `$body`.
+pub(crate) fn body_path(name: &str) -> Option<&str> {
     let head = name.get(..BODY.len())?;
     head.eq_ignore_ascii_case(BODY).then(|| name.get(BODY.len()..)).flatten()
-}
-
-/// Whether `name` is a body path.
-pub(crate) fn is_body(name: &str) -> bool {
-    body_path(name).is_some()
 }

@@ -147,6 +147,8 @@ codes! {
     UnknownModule = "W124", Warning;
     /// A name with brackets, which is not a property.
     Brackets = "W125", Warning;
+    /// A key of the configuration that nothing reads.
+    UnknownKey = "W126", Warning;
 }
 
 impl fmt::Display for Code {

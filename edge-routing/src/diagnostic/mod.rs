@@ -161,14 +161,6 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
-    }
-
-    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
-        self.list.extend(more);
-    }
-
     pub(crate) fn harden(&mut self) {
         self.list.iter_mut().for_each(Diagnostic::harden);
     }

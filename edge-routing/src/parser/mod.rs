@@ -14,6 +14,7 @@ use crate::lexer;
 use crate::limits::{MAX_DEPTH, MAX_TERMS, MAX_TEXT_BYTES};
 use crate::span::Span;
 use crate::token::{Kind, Token};
+use crate::trap;
 
 pub(crate) use route::{RouteSyntax, SinkSyntax};
 
@@ -82,11 +83,7 @@ impl<'t> Parser<'t> {
     fn unexpected(&self) -> Failure {
         let token = self.peek();
         let mut report = Diagnostic::new(Code::Syntax, token.span, "Syntax error.");
-        if let Some(help) = crate::trap::syntax_help(
-            self.text,
-            self.at.checked_sub(1).and_then(|i| self.tokens.get(i)),
-            token,
-        ) {
+        if let Some(help) = trap::syntax_help(self.text, &self.tokens, self.at, &self.comments) {
             report = report.with_help(help);
         }
         report.into()
@@ -119,7 +116,7 @@ impl<'t> Parser<'t> {
     }
 
     fn span_of(&self, id: NodeId) -> Span {
-        self.nodes.get(id).map_or(Span::default(), |node| node.span)
+        self.nodes.get(id).map_or_else(Span::default, |node| node.span)
     }
 
     fn depth_of(&self, id: NodeId) -> usize {

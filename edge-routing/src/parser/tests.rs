@@ -116,3 +116,106 @@ fn routes() {
     assert!(fails("FROM /messages/* WHERE INTO $upstream"));
     assert_eq!(parse_route("FROM /messages/* /* c */ INTO $upstream").expect("parses").source, "/messages");
 }
+
+mod print {
+    use alloc::boxed::Box;
+
+    use proptest::prelude::*;
+
+    use super::{Parser, shape};
+
+    /// An expression to print, with the levels of its operators.
+    #[derive(Debug, Clone)]
+    enum Tree {
+        Leaf(&'static str),
+        Call(&'static str, Vec<Self>),
+        Not(Box<Self>),
+        Binary(&'static str, u8, Box<Self>, Box<Self>),
+    }
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    const SIGNS: [(&str, u8); 16] = [
+        ("??", 1),
+        ("OR", 2),
+        ("AND", 3),
+        ("=", 4),
+        ("!=", 4),
+        ("<>", 4),
+        ("<", 5),
+        ("<=", 5),
+        (">", 5),
+        (">=", 5),
+        ("+", 6),
+        ("-", 6),
+        ("||", 6),
+        ("*", 7),
+        ("/", 7),
+        ("%", 7),
+    ];
+
+    fn tree() -> impl Strategy<Value = Tree> {
+        let leaf = prop::sample::select(&["a", "'x y'", "1.5", "true", "null", "$body.a[0]", "$x"][..])
+            .prop_map(Tree::Leaf);
+        leaf.prop_recursive(5, 40, 3, |inner| {
+            let boxed = inner.clone().prop_map(Box::new);
+            prop_oneof![
+                (prop::sample::select(&SIGNS[..]), boxed.clone(), boxed.clone())
+                    .prop_map(|((sign, level), left, right)| Tree::Binary(sign, level, left, right)),
+                boxed.prop_map(Tree::Not),
+                (prop::sample::select(&["f", "is_null"][..]), prop::collection::vec(inner, 0..3))
+                    .prop_map(|(name, args)| Tree::Call(name, args)),
+            ]
+        })
+    }
+
+    /// The text with as few parentheses as the levels allow.
+    fn print(tree: &Tree, least: u8) -> String {
+        let (text, level) = match tree {
+            Tree::Leaf(text) => ((*text).into(), 9),
+            Tree::Call(name, args) => (
+                format!("{name}({})", args.iter().map(|arg| print(arg, 0)).collect::<Vec<_>>().join(", ")),
+                9,
+            ),
+            Tree::Not(inner) => (format!("NOT {}", print(inner, 8)), 8),
+            Tree::Binary(sign, level, left, right) => {
+                (format!("{} {sign} {}", print(left, *level), print(right, level + 1)), *level)
+            }
+        };
+        if level < least { format!("({text})") } else { text }
+    }
+
+    /// The tree in the words of [`shape`]: all operations in parentheses, chains of one logic word as one.
+    fn expected(tree: &Tree) -> String {
+        match tree {
+            Tree::Leaf(text) => (*text).into(),
+            Tree::Call(name, args) => {
+                format!("{name}({})", args.iter().map(expected).collect::<Vec<_>>().join(", "))
+            }
+            Tree::Not(inner) => format!("(NOT {})", expected(inner)),
+            Tree::Binary(sign, _, left, right) => {
+                let left_text = expected(left);
+                let chain = matches!(&**left, Tree::Binary(other, ..) if other == sign)
+                    && matches!(*sign, "AND" | "OR");
+                let left_text = if chain {
+                    left_text.get(1..left_text.len() - 1).unwrap_or("").into()
+                } else {
+                    left_text
+                };
+                format!("({left_text} {sign} {})", expected(right))
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn what_is_printed_parses_to_the_same(tree in tree()) {
+            let text = print(&tree, 0);
+            let ast = Parser::new(&text).and_then(|mut parser| parser.condition(true)).expect("parses");
+            prop_assert_eq!(shape(&ast, ast.root.expect("not empty")), expected(&tree), "{}", text);
+        }
+    }
+}
