@@ -13,6 +13,8 @@ const SIBLINGS: &[&str] = &["edge-routing", "edge-store", "edge-transport", "edg
 const ABOVE: &[&str] = &["edge-hub", "edge-agent", "edge-fleet"];
 /// Crates that do no input or output and start nothing.
 const PURE: &[&str] = &["edge-core", "edge-routing", "edge-twin"];
+/// The crate that runs without any runtime when its default features are off.
+const SYNCHRONOUS: &str = "edge-routing";
 const IMPURE_FEATURES: &[&str] = &["net", "fs", "rt", "rt-multi-thread", "time", "process", "signal", "full"];
 
 /// A package that a crate is built with, and the features it is built with.
@@ -22,12 +24,19 @@ type Package<'a> = (&'a str, Vec<&'a str>);
 pub(super) fn check(root: &Path, tree: &Tree) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for member in manifest::members(tree).iter().filter(|member| member.starts_with("edge-")) {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root).args(["tree", "--package", member, "--edges", "normal", "--prefix", "none"]);
-        cargo.args(["--format", "{p}|{f}", "--no-dedupe"]);
-        findings.extend(findings_of(member, &packages(&step::output(&mut cargo)?)));
+        findings.extend(findings_of(member, &packages(&dependencies(root, member, &[])?)));
     }
+    // With its defaults it knows the messages of `edge-core`, which brings tokio's channels; by itself it needs none.
+    let alone = dependencies(root, SYNCHRONOUS, &["--no-default-features"])?;
+    findings.extend(runtime_of(SYNCHRONOUS, &packages(&alone)));
     Ok(findings)
+}
+
+fn dependencies(root: &Path, member: &str, features: &[&str]) -> Result<String, String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root).args(["tree", "--package", member, "--edges", "normal", "--prefix", "none"]);
+    cargo.args(["--format", "{p}|{f}", "--no-dedupe"]).args(features);
+    step::output(&mut cargo)
 }
 
 /// Reads what `cargo tree` prints in the format above.
@@ -58,9 +67,6 @@ fn findings_of(member: &str, packages: &[Package<'_>]) -> Vec<Finding> {
         if member == "edge-hub" && *name == "edge-ml" {
             findings.push(Finding::new(&path, 0, "depends on `edge-ml`, which plugs in as an endpoint"));
         }
-        if *name == "tokio" && member == "edge-routing" {
-            findings.push(Finding::new(&path, 0, "depends on `tokio`: routing is synchronous"));
-        }
         if *name == "tokio" && PURE.contains(&member) {
             for feature in features.iter().filter(|feature| IMPURE_FEATURES.contains(feature)) {
                 findings.push(Finding::new(&path, 0, format!("is built with tokio's `{feature}`")));
@@ -68,6 +74,13 @@ fn findings_of(member: &str, packages: &[Package<'_>]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn runtime_of(member: &str, packages: &[Package<'_>]) -> Option<Finding> {
+    let found = packages.iter().any(|(name, _)| *name == "tokio");
+    found.then(|| {
+        Finding::new(format!("{member}/Cargo.toml"), 0, "needs `tokio` by itself: routing is synchronous")
+    })
 }
 
 #[cfg(test)]
@@ -90,7 +103,9 @@ mod tests {
     fn runtimes_in_pure_crates_are_found() {
         assert_eq!(found("edge-core", "tokio v1.48.0|sync\n"), 0);
         assert_eq!(found("edge-core", "tokio v1.48.0|default,rt,sync\n"), 1);
-        assert_eq!(found("edge-routing", "tokio v1.48.0|sync\n"), 1);
+        assert_eq!(found("edge-routing", "tokio v1.48.0|sync\n"), 0);
+        assert!(runtime_of("edge-routing", &packages("tokio v1.48.0|sync\n")).is_some());
+        assert!(runtime_of("edge-routing", &packages("libm v0.2.1|\n")).is_none());
         assert_eq!(found("edge-transport", "tokio v1.48.0|net,rt,time\n"), 0);
     }
 }
