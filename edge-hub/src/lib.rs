@@ -1,1 +1,43 @@
-//! The gateway.
+//! The hub of an edge gateway: clients in, routes, durable queues, endpoints out.
+//!
+//! [`Hub::builder`] takes the parts — listeners, an authenticator, a store, endpoints, routes — and [`Hub::run`] runs
+//! them until it is told to stop. [`Hub::client`] gives Rust code in the same process the rights of a connected module,
+//! without a socket.
+//!
+//! # What holds
+//! - A sender is acknowledged when its message is as durable as configured, and not before.
+//! - Every copy of a message ends in one counted outcome, see [`Ledger`].
+//! - Messages of one endpoint and priority keep their order. More urgent ones go first, and nobody starves.
+//! - An endpoint that fails is tried again without end; a message that it refuses for good goes to the queue
+//!   `$dead-letter/<endpoint>` after [`Limits::max_refusals`] tries, with the reason in the application property
+//!   `edge-dead-letter-reason`.
+//! - Routes and identities can be replaced while messages flow.
+//!
+#![doc = include_str!("metrics/names.md")]
+
+mod builder;
+mod client;
+mod clients;
+mod dispatch;
+mod hub;
+mod inputs;
+mod ledger;
+mod limits;
+mod metrics;
+mod outbox;
+mod pump;
+// mod registry;
+mod routes;
+mod session;
+mod shared;
+mod tasks;
+mod throttle;
+mod timer;
+
+pub use builder::HubBuilder;
+pub use client::{Client, Inputs, Outgoing, SendError};
+pub use hub::{Hub, HubError, HubHandle, ShutdownReport};
+pub use ledger::{DropCause, Ledger, LedgerLine};
+pub use limits::Limits;
+// pub use registry::{IdentityAuth, IdentityEntry, Registry};
+pub use edge_routing::{Diagnostics, RouteSpec};

@@ -1,0 +1,236 @@
+//! Puts a hub together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use edge_core::{
+    AuthError, Authenticated, Authenticator, Backoff, Clock, Credentials, DeviceId, Durability, Endpoint,
+    Identity, MemorySessions, MemoryStore, MessageStore, SessionStore, SystemClock, Timestamp,
+};
+use edge_routing::{Diagnostics, RouteSpec};
+use edge_transport::{Listener, MetricsListener, Stop};
+
+use crate::clients::Clients;
+use crate::dispatch::Dispatcher;
+use crate::hub::Hub;
+use crate::ledger::Books;
+use crate::limits::Limits;
+use crate::metrics;
+use crate::pump::is_dead_letter;
+use crate::routes::RouteTable;
+use crate::shared::Shared;
+use crate::tasks::Tasks;
+use crate::throttle::Throttle;
+
+/// Puts a [`Hub`] together; what is not set has a default that works.
+///
+/// | part | default |
+/// |---|---|
+/// | routes | none: every message is dropped, and counted |
+/// | store | [`MemoryStore`]: nothing survives the process |
+/// | sessions | [`MemorySessions`] |
+/// | authenticator | lets nobody in; in-process clients need none |
+/// | durability | [`Durability::Synced`], as far as the store goes |
+/// | time to live | none: messages wait for ever |
+/// | listeners, endpoints | none |
+///
+/// # Examples
+/// ```
+/// use edge_hub::Hub;
+///
+/// let hub = Hub::builder("edge1".parse()?).route("all", "FROM /messages/* INTO $upstream").build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until build"]
+pub struct HubBuilder {
+    device: DeviceId,
+    hub_name: String,
+    authenticator: Arc<dyn Authenticator>,
+    sessions: Arc<dyn SessionStore>,
+    store: Arc<dyn MessageStore>,
+    clock: Arc<dyn Clock>,
+    durability: Durability,
+    time_to_live: Option<Duration>,
+    limits: Limits,
+    backoff: Backoff,
+    endpoints: Vec<Arc<dyn Endpoint>>,
+    listeners: Vec<Box<dyn Listener>>,
+    metrics: Option<MetricsListener>,
+    routes: Vec<RouteSpec>,
+}
+
+/// Lets nobody in.
+#[derive(Debug)]
+struct Nobody;
+
+#[async_trait]
+impl Authenticator for Nobody {
+    async fn authenticate(
+        &self,
+        claimed: &Identity,
+        _: &Credentials,
+        _: Timestamp,
+    ) -> Result<Authenticated, AuthError> {
+        Err(AuthError::Unknown { identity: claimed.clone() })
+    }
+}
+
+impl HubBuilder {
+    pub(crate) fn new(device: DeviceId) -> Self {
+        Self {
+            device,
+            hub_name: "local".into(),
+            authenticator: Arc::new(Nobody),
+            sessions: Arc::new(MemorySessions::default()),
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(SystemClock),
+            durability: Durability::default(),
+            time_to_live: None,
+            limits: Limits::default(),
+            backoff: Backoff::default(),
+            endpoints: Vec::new(),
+            listeners: Vec::new(),
+            metrics: None,
+            routes: Vec::new(),
+        }
+    }
+
+    /// Sets the name of the hub that clients sign their tokens for; metrics carry it.
+    pub fn hub_name(mut self, name: impl Into<String>) -> Self {
+        self.hub_name = name.into();
+        self
+    }
+
+    /// Sets who decides which clients may connect.
+    pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticator = authenticator;
+        self
+    }
+
+    /// Sets where subscriptions are kept.
+    pub fn sessions(mut self, sessions: Arc<dyn SessionStore>) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
+    /// Sets where messages are kept.
+    pub fn store(mut self, store: Arc<dyn MessageStore>) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// Sets the clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets how durable a message must be before its sender is acknowledged.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets how long messages of routes without a time to live of their own are kept; `None` is for ever.
+    pub fn time_to_live(mut self, time_to_live: Option<Duration>) -> Self {
+        self.time_to_live = time_to_live;
+        self
+    }
+
+    /// Sets the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long pumps wait after a failure.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Adds an endpoint: `$upstream`, or one that takes the place of a module's input (`<device>/<module>/<input>`).
+    pub fn endpoint(mut self, endpoint: Arc<dyn Endpoint>) -> Self {
+        self.endpoints.push(endpoint);
+        self
+    }
+
+    /// Adds a listener.
+    pub fn listener(mut self, listener: Box<dyn Listener>) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Sets where metrics are served.
+    pub fn metrics(mut self, listener: MetricsListener) -> Self {
+        self.metrics = Some(listener);
+        self
+    }
+
+    /// Adds a route.
+    pub fn route(mut self, name: &str, text: &str) -> Self {
+        self.routes.push(RouteSpec::new(name, text));
+        self
+    }
+
+    /// Adds routes.
+    pub fn routes(mut self, routes: impl IntoIterator<Item = RouteSpec>) -> Self {
+        self.routes.extend(routes);
+        self
+    }
+
+    /// Builds the hub.
+    ///
+    /// # Errors
+    /// [`Diagnostics`] with everything that is wrong with the routes.
+    pub fn build(self) -> Result<Hub, Diagnostics> {
+        let limits = self.limits;
+        let throttle = Throttle::new(self.clock.clone());
+        let metrics =
+            metrics::shared(&self.hub_name, self.device.as_str(), limits.max_metric_series, throttle);
+        let books = Arc::new(Books::default());
+        books.recovered(&self.store.queues());
+        let dispatcher = Dispatcher {
+            table: ArcSwap::from_pointee(RouteTable::empty()),
+            store: self.store.clone(),
+            books: books.clone(),
+            metrics: metrics.clone(),
+            clock: self.clock.clone(),
+            limits: limits.clone(),
+        };
+        let shared = Arc::new(Shared {
+            device: self.device,
+            authenticator: self.authenticator,
+            sessions: self.sessions,
+            store: self.store,
+            clock: self.clock,
+            clients: Arc::new(Clients::default()),
+            books,
+            metrics,
+            dispatcher,
+            durability: self.durability,
+            time_to_live: self.time_to_live,
+            limits,
+            backoff: self.backoff,
+            endpoints: self.endpoints.into_iter().map(|e| (e.id().clone(), e)).collect::<HashMap<_, _>>(),
+            feeders: crate::hub::no_feeders(),
+            pumps: Tasks::default(),
+            stop_pumps: Stop::pair(),
+            running: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        });
+        shared.set_routes(&self.routes)?;
+        for state in shared.store.queues() {
+            let endpoint = state.queue.endpoint();
+            if !is_dead_letter(endpoint) {
+                shared.feeder(endpoint);
+            }
+        }
+        Ok(Hub::new(shared, self.listeners, self.metrics))
+    }
+}

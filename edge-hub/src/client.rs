@@ -1,0 +1,220 @@
+//! Clients inside the process: a Rust module or application with the rights of a connected one, without a socket.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use edge_core::{
+    Delivery, Durability, Feed, Identity, Message, MessageBuilder, Origin, PortName, Session, SessionEvent,
+    StoreError, SystemKey,
+};
+use futures_core::Stream;
+use tokio::sync::Semaphore;
+
+use crate::session::HubSession;
+
+/// A message on its way out of a client.
+///
+/// # Examples
+/// ```
+/// use edge_hub::Outgoing;
+///
+/// let reading = Outgoing::json(r#"{"temperature": 21.5}"#).property("line", "7").output("readings".parse()?);
+/// # Ok::<(), edge_core::IdError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it is sent by Client::send"]
+pub struct Outgoing {
+    builder: MessageBuilder,
+    output: Option<PortName>,
+}
+
+impl Outgoing {
+    /// Returns a message with this body.
+    pub fn new(body: impl AsRef<[u8]>) -> Self {
+        Self { builder: MessageBuilder::default().body(body.as_ref()), output: None }
+    }
+
+    /// Returns a message whose body is JSON text, marked so that routes can look into it.
+    pub fn json(body: impl AsRef<[u8]>) -> Self {
+        Self::new(body)
+            .system(SystemKey::ContentType, "application/json")
+            .system(SystemKey::ContentEncoding, "utf-8")
+    }
+
+    /// Sets the output by which a module's message leaves; a device has none, and it is left out there.
+    pub fn output(mut self, output: PortName) -> Self {
+        self.output = Some(output);
+        self
+    }
+
+    /// Sets an application property.
+    pub fn property(mut self, name: &str, value: &str) -> Self {
+        self.builder.set_property(name, Some(value));
+        self
+    }
+
+    /// Sets a system property; what says who sent the message is set by the hub, whatever is set here.
+    pub fn system(mut self, key: SystemKey, value: &str) -> Self {
+        self.builder.set_system(key, value);
+        self
+    }
+}
+
+/// Why a message was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The store did not take the message, or could not make it as durable as asked.
+    #[error("the message was not taken")]
+    Store(
+        /// Why.
+        #[from]
+        StoreError,
+    ),
+}
+
+struct Inner {
+    session: Mutex<HubSession>,
+    origin: Origin,
+    inflight: Semaphore,
+    streams: AtomicU64,
+    durability: Durability,
+}
+
+impl Inner {
+    fn session(&self) -> MutexGuard<'_, HubSession> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A client inside the process; clones are the same client, and the session ends when the last one is dropped.
+///
+/// # Examples
+/// See [`Hub::client`](crate::Hub::client).
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+impl Client {
+    pub(crate) fn new(session: HubSession, durability: Durability, inflight: usize) -> Self {
+        let origin = Origin::new(session.authenticated());
+        Self(Arc::new(Inner {
+            session: Mutex::new(session),
+            origin,
+            inflight: Semaphore::new(inflight),
+            streams: AtomicU64::new(0),
+            durability,
+        }))
+    }
+
+    /// Returns who the client is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        self.0.origin.identity()
+    }
+
+    /// Sends a message, and returns the durability reached, at least the hub's.
+    ///
+    /// It waits while as many messages as allowed wait for durability already
+    /// ([`Limits::max_client_inflight_messages`](crate::Limits::max_client_inflight_messages)).
+    ///
+    /// # Errors
+    /// [`SendError`] when the message was not taken; it may be sent again.
+    ///
+    /// # Cancel safety
+    /// Dropped while it waits for its turn, nothing happened. Dropped later, the message has been taken, and nobody
+    /// hears how durable it became.
+    pub async fn send(&self, message: Outgoing) -> Result<Durability, SendError> {
+        self.send_at(message, self.0.durability).await
+    }
+
+    /// Sends a message, and returns when it is as durable as `level`.
+    ///
+    /// # Errors
+    /// [`SendError`] when the message was not taken; it may be sent again.
+    ///
+    /// # Cancel safety
+    /// As for [`Client::send`].
+    pub async fn send_at(&self, message: Outgoing, level: Durability) -> Result<Durability, SendError> {
+        let message = self.stamped(message);
+        let _turn = self.0.inflight.acquire().await.map_err(|_| StoreError::Closed)?;
+        let receipt = self.0.session().publish_at(vec![message], level);
+        Ok(receipt.await?)
+    }
+
+    /// Returns the stream of messages for the client's inputs; while it is held, the client is subscribed to them.
+    ///
+    /// There is one such stream at a time: an older one ends.
+    #[must_use = "messages for the inputs wait while nobody holds the stream"]
+    pub fn inputs(&self) -> Inputs {
+        let number = self.0.streams.fetch_add(1, Ordering::AcqRel) + 1;
+        // The session of an in-process client is not kept, so there is nothing to wait for.
+        drop(self.0.session().subscribe(Feed::Inputs.into()));
+        Inputs { client: self.clone(), number }
+    }
+
+    fn stamped(&self, message: Outgoing) -> Message {
+        let Outgoing { mut builder, output } = message;
+        self.0.origin.stamp(&mut builder, output.as_ref());
+        builder.build()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(self.identity()).finish()
+    }
+}
+
+/// The messages for a client's inputs, each to be settled; dropping the stream lets them wait in the store.
+///
+/// The stream ends when the session does: the hub stops, or the same identity connects elsewhere.
+#[derive(Debug)]
+pub struct Inputs {
+    client: Client,
+    number: u64,
+}
+
+impl Inputs {
+    /// Returns the next message, or `None` when the session is over.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no message is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    fn is_current(&self) -> bool {
+        self.client.0.streams.load(Ordering::Acquire) == self.number
+    }
+}
+
+impl Stream for Inputs {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        if !self.is_current() {
+            return Poll::Ready(None);
+        }
+        let mut session = self.client.0.session();
+        match session.poll_event(cx) {
+            Poll::Ready(SessionEvent::Deliver(delivery)) => Poll::Ready(Some(delivery)),
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending if session.is_over() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Inputs {
+    fn drop(&mut self) {
+        if self.is_current() {
+            let mut session = self.client.0.session();
+            drop(session.unsubscribe(Feed::Inputs.into()));
+            session.withdraw_all();
+        }
+    }
+}

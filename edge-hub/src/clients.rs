@@ -1,0 +1,133 @@
+//! Who is connected, and what they are subscribed to.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use edge_core::{CloseReason, Feed, FeedSet, Identity, Timestamp};
+use tokio::sync::Notify;
+
+use crate::outbox::Outbox;
+
+/// One connected client.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) identity: Identity,
+    pub(crate) outbox: Outbox,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) clean: bool,
+    feeds: AtomicU8,
+}
+
+impl Connected {
+    pub(crate) fn new(identity: Identity, expires: Option<Timestamp>, clean: bool, feeds: FeedSet) -> Self {
+        Self { identity, outbox: Outbox::default(), expires, clean, feeds: AtomicU8::new(feeds.bits()) }
+    }
+
+    pub(crate) fn feeds(&self) -> FeedSet {
+        FeedSet::from_bits(self.feeds.load(Acquire))
+    }
+}
+
+/// All connected clients, at most one of each identity.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    connected: Mutex<HashMap<Identity, Arc<Connected>>>,
+    waiting: Mutex<HashMap<Identity, Arc<Notify>>>,
+}
+
+/// Why a client cannot come in: as many as allowed are there.
+#[derive(Debug)]
+pub(crate) struct Crowded;
+
+impl Clients {
+    fn connected(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Connected>>> {
+        self.connected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a client in; one of the same identity is taken over and returned.
+    pub(crate) fn enter(
+        &self,
+        client: &Arc<Connected>,
+        limit: usize,
+    ) -> Result<Option<Arc<Connected>>, Crowded> {
+        let earlier = {
+            let mut connected = self.connected();
+            if connected.len() >= limit && !connected.contains_key(&client.identity) {
+                return Err(Crowded);
+            }
+            connected.insert(client.identity.clone(), client.clone())
+        };
+        if let Some(earlier) = &earlier {
+            earlier.outbox.close(CloseReason::TakenOver);
+        }
+        if client.feeds().contains(Feed::Inputs) {
+            self.wake(&client.identity);
+        }
+        Ok(earlier)
+    }
+
+    /// Lets a client go, unless another connection has taken its place; returns whether it was still there.
+    pub(crate) fn leave(&self, client: &Arc<Connected>) -> bool {
+        client.outbox.close(CloseReason::Stopping);
+        let mut connected = self.connected();
+        let there = connected.get(&client.identity).is_some_and(|found| Arc::ptr_eq(found, client));
+        if there {
+            connected.remove(&client.identity);
+        }
+        there
+    }
+
+    /// Changes what a client is subscribed to, and returns the new set.
+    pub(crate) fn change(&self, client: &Connected, add: FeedSet, remove: FeedSet) -> FeedSet {
+        let change = |bits| Some(FeedSet::from_bits(bits).union(add).without(remove).bits());
+        let before = client.feeds.fetch_update(AcqRel, Acquire, change).unwrap_or_else(|bits| bits);
+        let feeds = FeedSet::from_bits(before).union(add).without(remove);
+        if feeds.contains(Feed::Inputs) {
+            self.wake(&client.identity);
+        }
+        feeds
+    }
+
+    /// Returns the connected client of this identity that is subscribed to `feed`.
+    pub(crate) fn subscribed(&self, identity: &Identity, feed: Feed) -> Option<Arc<Connected>> {
+        self.connected().get(identity).filter(|c| c.feeds().contains(feed) && !c.outbox.is_closed()).cloned()
+    }
+
+    /// Waits until the client of this identity is connected and subscribed to its inputs.
+    pub(crate) async fn until_subscribed(&self, identity: &Identity) {
+        let notify = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.entry(identity.clone()).or_default().clone()
+        };
+        loop {
+            let notified = notify.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if self.subscribed(identity, Feed::Inputs).is_some() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    fn wake(&self, identity: &Identity) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notify) = waiting.get(identity) {
+            notify.notify_waiters();
+        }
+    }
+
+    /// Ends the sessions that `whom` picks.
+    pub(crate) fn close_where(&self, reason: CloseReason, whom: impl Fn(&Connected) -> bool) {
+        let picked: Vec<_> = self.connected().values().filter(|client| whom(client)).cloned().collect();
+        for client in picked {
+            client.outbox.close(reason);
+        }
+    }
+
+    /// Returns how many clients are connected.
+    pub(crate) fn len(&self) -> usize {
+        self.connected().len()
+    }
+}

@@ -1,0 +1,101 @@
+//! What the hub has for one connected client, until its transport takes it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use edge_core::{CloseReason, Delivery, SessionEvent};
+
+/// A mailbox with one reader. It is bounded by its writers: each input endpoint has one batch in it at most.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<(Arc<()>, Delivery)>,
+    closed: Option<CloseReason>,
+    told: bool,
+    reader: Option<Waker>,
+}
+
+impl Outbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts deliveries in, under a ticket by which they can be withdrawn; a closed outbox releases them.
+    pub(crate) fn push(&self, ticket: &Arc<()>, deliveries: Vec<Delivery>) {
+        let mut state = self.state();
+        if state.closed.is_some() {
+            drop(state);
+            drop(deliveries);
+            return;
+        }
+        state.waiting.extend(deliveries.into_iter().map(|delivery| (ticket.clone(), delivery)));
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Takes back what the transport has not taken yet of a ticket; dropping it releases it.
+    pub(crate) fn withdraw(&self, ticket: &Arc<()>) {
+        let mut state = self.state();
+        let all = std::mem::take(&mut state.waiting);
+        let (out, kept) = all.into_iter().partition::<VecDeque<_>, _>(|(of, _)| Arc::ptr_eq(of, ticket));
+        state.waiting = kept;
+        drop(state);
+        drop(out);
+    }
+
+    /// Takes back everything that the transport has not taken yet; dropping it releases it.
+    pub(crate) fn withdraw_all(&self) {
+        let out = std::mem::take(&mut self.state().waiting);
+        drop(out);
+    }
+
+    /// Ends the session: the reader hears of it next, and everything not taken yet is released.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        let mut state = self.state();
+        if state.closed.is_some() {
+            return;
+        }
+        state.closed = Some(reason);
+        let released = std::mem::take(&mut state.waiting);
+        let reader = state.reader.take();
+        drop(state);
+        drop(released);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Returns whether the session was ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed.is_some()
+    }
+
+    /// Takes the next thing out.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
+        let mut state = self.state();
+        match state.closed {
+            Some(reason) if !state.told => {
+                state.told = true;
+                return Poll::Ready(SessionEvent::Closed(reason));
+            }
+            Some(_) => return Poll::Pending,
+            None => {}
+        }
+        if let Some((_, delivery)) = state.waiting.pop_front() {
+            return Poll::Ready(SessionEvent::Deliver(delivery));
+        }
+        match &mut state.reader {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,203 @@
+//! What all parts of a hub share, and the hub as its transports see it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use edge_core::{
+    AuthError, Authenticator, Backoff, Clock, CloseReason, DeviceId, Durability, Endpoint, EndpointError,
+    EndpointId, FeedSet, Gateway, Hello, Identity, Incident, MessageStore, Outcome, Refusal, Session,
+    SessionStore, Stored,
+};
+use edge_transport::{Stop, Stopper};
+
+use crate::Limits;
+use crate::clients::{Clients, Connected};
+use crate::dispatch::Dispatcher;
+use crate::inputs::ModuleInput;
+use crate::ledger::{Books, DropCause, Ledger};
+use crate::metrics::{Gauges, Metrics};
+use crate::pump::{Feeder, Pump, PumpError};
+use crate::session::HubSession;
+use crate::tasks::Tasks;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) device: DeviceId,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) store: Arc<dyn MessageStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) books: Arc<Books>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) durability: Durability,
+    pub(crate) time_to_live: Option<Duration>,
+    pub(crate) limits: Limits,
+    pub(crate) backoff: Backoff,
+    pub(crate) endpoints: HashMap<EndpointId, Arc<dyn Endpoint>>,
+    pub(crate) feeders: Mutex<HashMap<EndpointId, Feeder>>,
+    pub(crate) pumps: Tasks<Result<(), PumpError>>,
+    pub(crate) stop_pumps: (Stopper, Stop),
+    pub(crate) running: AtomicBool,
+    pub(crate) stopping: AtomicBool,
+}
+
+impl Shared {
+    /// Returns the feeder of an endpoint; a new one gets its pump at once when the hub runs.
+    pub(crate) fn feeder(&self, id: &EndpointId) -> Feeder {
+        let mut feeders = self.feeders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(feeder) = feeders.get(id) {
+            return feeder.clone();
+        }
+        let feeder = Feeder::new(self.endpoint(id));
+        feeders.insert(id.clone(), feeder.clone());
+        if self.running.load(Ordering::Acquire) {
+            self.start(feeder.clone());
+        }
+        feeder
+    }
+
+    fn endpoint(&self, id: &EndpointId) -> Arc<dyn Endpoint> {
+        if let Some(endpoint) = self.endpoints.get(id) {
+            return endpoint.clone();
+        }
+        match ModuleInput::from_id(id, &self.device, &self.clients, &self.limits) {
+            Some(input) => Arc::new(input),
+            None => {
+                tracing::warn!(endpoint = %id, "nothing is there to take messages; they wait until they expire");
+                Arc::new(Nowhere(id.clone()))
+            }
+        }
+    }
+
+    /// Starts the pumps of all endpoints known so far; those that come later start at once.
+    pub(crate) fn start_pumps(&self) {
+        let feeders = self.feeders.lock().unwrap_or_else(PoisonError::into_inner);
+        self.running.store(true, Ordering::Release);
+        for feeder in feeders.values() {
+            self.start(feeder.clone());
+        }
+    }
+
+    fn start(&self, feeder: Feeder) {
+        let pump = Pump {
+            feeder,
+            store: self.store.clone(),
+            books: self.books.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            limits: self.limits.clone(),
+            backoff: self.backoff,
+            stop: self.stop_pumps.1.clone(),
+        };
+        self.pumps.spawn(pump.run());
+    }
+
+    /// Returns the ledger at this moment.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.books.ledger(&self.store.queues())
+    }
+
+    /// Writes the metrics.
+    pub(crate) fn metrics_text(&self) -> String {
+        let ledger = self.ledger();
+        self.metrics.write(&Gauges { store: &*self.store, ledger: &ledger, clients: self.clients.len() })
+    }
+
+    /// What is done once a second: give expired space back, end sessions whose credentials have run out.
+    pub(crate) fn tick(&self) {
+        let now = self.clock.wall();
+        match self.store.expire(now) {
+            Ok(gone) => {
+                self.books.gone(&gone, DropCause::Expired);
+                let n: u64 = gone.iter().map(|gone| gone.entries).sum();
+                if n > 0 {
+                    self.metrics.dropped(DropCause::Expired, usize::try_from(n).unwrap_or(usize::MAX));
+                }
+            }
+            Err(error) => tracing::debug!(%error, "expired messages cannot be given up"),
+        }
+        self.clients.close_where(CloseReason::Expired, |client| client.expires.is_some_and(|at| at <= now));
+    }
+
+    /// Opens a session for a client that needs no authentication, or has passed it.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        authenticated: edge_core::Authenticated,
+        clean: bool,
+    ) -> Result<HubSession, Refusal> {
+        if self.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::NotReady { reason: "the gateway is stopping".into() });
+        }
+        let identity = authenticated.identity.clone();
+        let kept = if clean { FeedSet::EMPTY } else { self.sessions.load(&identity) };
+        if clean && !self.sessions.load(&identity).is_empty() {
+            drop(self.sessions.save(&identity, FeedSet::EMPTY));
+        }
+        let client = Arc::new(Connected::new(identity, authenticated.expires, clean, kept));
+        self.clients
+            .enter(&client, self.limits.max_clients)
+            .map_err(|_| Refusal::TooManyClients { limit: self.limits.max_clients })?;
+        Ok(HubSession::new(self.clone(), client, authenticated, !kept.is_empty()))
+    }
+}
+
+/// An endpoint that routes name and nobody has set up.
+#[derive(Debug)]
+struct Nowhere(EndpointId);
+
+#[async_trait]
+impl Endpoint for Nowhere {
+    fn id(&self) -> &EndpointId {
+        &self.0
+    }
+
+    async fn send(&self, _: &[Stored]) -> Result<Vec<Outcome>, EndpointError> {
+        Err(EndpointError::Absent)
+    }
+}
+
+/// The hub as transports see it.
+#[derive(Clone)]
+pub(crate) struct Door(pub(crate) Arc<Shared>);
+
+#[async_trait]
+impl Gateway for Door {
+    async fn open(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal> {
+        let hub = &self.0;
+        let now = hub.clock.wall();
+        let judged = hub.authenticator.authenticate(&hello.claimed, &hello.credentials, now).await;
+        let opened = judged.map_err(Refusal::from).and_then(|who| hub.admit(who, hello.clean));
+        match opened {
+            Ok(session) => Ok(Box::new(session)),
+            Err(refusal) => {
+                hub.metrics.refused(reason(&refusal), &who(&hello.claimed), &refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    fn report(&self, incident: &Incident<'_>) {
+        self.0.metrics.incident(incident);
+    }
+}
+
+fn who(identity: &Identity) -> String {
+    identity.to_string()
+}
+
+/// Returns the reason of a refusal, as metrics label it.
+fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Auth(AuthError::Unknown { .. }) => "unknown_identity",
+        Refusal::Auth(AuthError::Disabled { .. }) => "disabled",
+        Refusal::Auth(AuthError::Unavailable { .. }) => "unavailable",
+        Refusal::Auth(_) => "not_authenticated",
+        Refusal::TooManyClients { .. } => "too_many_clients",
+        _ => "not_ready",
+    }
+}

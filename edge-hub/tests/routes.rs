@@ -1,0 +1,75 @@
+//! Routes change while messages flow, and nothing is lost, doubled or reordered by it.
+#![allow(missing_docs, reason = "a test")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Scripted, until, while_running};
+use edge_core::Settlement;
+use edge_hub::{Hub, Outgoing, RouteSpec};
+
+const UP: &str = "FROM /messages/* INTO $upstream";
+const SINK: &str = r#"FROM /messages/* INTO BrokeredEndpoint("/modules/sink/inputs/in")"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_route_does_not_lose_what_is_queued() {
+    let hub = Hub::builder("edge1".parse().unwrap()).route("r", SINK).build().unwrap();
+    let sender = hub.client("sensor1".parse().unwrap()).unwrap();
+    let handle = hub.handle();
+    let (report, ()) = while_running(hub, async {
+        sender.send(Outgoing::new("x")).await.unwrap();
+        handle.set_routes(&[RouteSpec::new("up", UP)]).unwrap();
+        let mut inputs = handle.client("edge1/sink".parse().unwrap()).unwrap().inputs();
+        let delivery = inputs.next().await.unwrap();
+        assert_eq!(delivery.message().body(), b"x");
+        delivery.settle(Settlement::Accept);
+        until(|| handle.ledger().total.delivered > 0).await;
+    })
+    .await;
+    assert_eq!(report.unwrap().ledger.total.residual(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_routes_leave_the_old_ones_in_force() {
+    let upstream = Arc::new(Scripted::upstream([]));
+    let hub =
+        Hub::builder("edge1".parse().unwrap()).endpoint(upstream.clone()).route("up", UP).build().unwrap();
+    let sender = hub.client("sensor1".parse().unwrap()).unwrap();
+    let handle = hub.handle();
+    let (_, ()) = while_running(hub, async {
+        let bad = [
+            RouteSpec::new("a", "FROM /messages/* INTO $downstream"),
+            RouteSpec::new("b", "FORM /x INTO $upstream"),
+        ];
+        let error = handle.set_routes(&bad).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("$downstream") && text.contains("FORM"), "both mistakes are told: {text}");
+        sender.send(Outgoing::new("x")).await.unwrap();
+        upstream.until(1).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_change_under_traffic() {
+    let upstream = Arc::new(Scripted::upstream([]));
+    let hub =
+        Hub::builder("edge1".parse().unwrap()).endpoint(upstream.clone()).route("up", UP).build().unwrap();
+    let sender = hub.client("sensor1".parse().unwrap()).unwrap();
+    let handle = hub.handle();
+    let (report, ()) = while_running(hub, async {
+        for i in 0..100u8 {
+            let name = if i % 2 == 0 { "even" } else { "odd" };
+            handle.set_routes(&[RouteSpec::new(name, UP)]).unwrap();
+            sender.send(Outgoing::new([i])).await.unwrap();
+        }
+        upstream.until(100).await;
+    })
+    .await;
+    assert_eq!(upstream.accepted(), (0..100u8).map(|i| vec![i]).collect::<Vec<_>>());
+    let ledger = report.unwrap().ledger;
+    assert_eq!(ledger.total.residual(), 0);
+    let even: edge_core::RouteName = "even".parse().unwrap();
+    assert_eq!(ledger.routes[&even].delivered, 50);
+}
