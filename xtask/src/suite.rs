@@ -1,6 +1,7 @@
 //! Everything that must hold before a change is published, cheapest first.
 
 use std::env;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -19,6 +20,8 @@ pub(crate) enum Extent {
 
 /// The feature of test crates that needs programs from elsewhere.
 const PEERS: &str = "peers";
+/// The largest that the gateway may become.
+const MAX_PROGRAM_BYTES: u64 = 15_000_000;
 
 /// Runs the checks in order, stopping at the first that fails.
 pub(crate) fn run(extent: Extent) -> Outcome {
@@ -73,6 +76,13 @@ pub(crate) fn run(extent: Extent) -> Outcome {
     }
     println!("{}", steps.summary(None));
     Ok(())
+}
+
+/// Checks that a program can be sent to a small machine.
+fn is_small(program: &Path) -> Outcome {
+    let bytes = fs::metadata(program).map_err(|error| format!("{}: {error}", program.display()))?.len();
+    println!("    {} has {bytes} bytes", program.display());
+    if bytes <= MAX_PROGRAM_BYTES { Ok(()) } else { Err(format!("more than {MAX_PROGRAM_BYTES} bytes")) }
 }
 
 fn cargo(root: &Path) -> Command {

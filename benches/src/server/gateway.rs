@@ -1,10 +1,11 @@
 //! This project's gateway, as its example program runs it.
 
+use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::dialect::{GATEWAY_DEVICE, HUB, publisher_id, shared_key, subscriber_id};
@@ -21,15 +22,21 @@ pub(super) fn command(
 ) -> Result<Command, Box<dyn Error>> {
     let config = folder.join("gateway.toml");
     fs::write(&config, configuration(folder, address, guests, pki, durability)?)?;
-    let program = build_folder()?.join("examples").join(format!("gateway{}", std::env::consts::EXE_SUFFIX));
-    if !program.is_file() {
-        return Err(
-            format!("{} is missing: cargo build --release --example gateway", program.display()).into()
-        );
-    }
-    let mut command = Command::new(program);
+    let mut command = Command::new(program()?);
     command.arg("--config").arg(config);
     Ok(command)
+}
+
+/// Returns the built example: the one that is named, or the one of the profile that this program was built in.
+fn program() -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(named) = env::var_os("EDGE_GATEWAY") {
+        return Ok(named.into());
+    }
+    let name = format!("examples/gateway{}", env::consts::EXE_SUFFIX);
+    let mut places: Vec<PathBuf> =
+        build_folder()?.ancestors().take(2).map(|folder| folder.join(&name)).collect();
+    places.retain(|path| path.is_file());
+    places.pop().ok_or_else(|| format!("{name} is not built: cargo build --release --example gateway").into())
 }
 
 fn configuration(
