@@ -55,7 +55,8 @@ pub(crate) fn run(extent: Extent) -> Outcome {
         let release = install::target(&root).join("release").join("examples");
         let gateway = release.join(format!("gateway{}", env::consts::EXE_SUFFIX));
         steps.run("gateway in release", || {
-            execute(cargo(&root).args(["build", "--release", "--example", "gateway"]))
+            execute(cargo(&root).args(["build", "--release", "--example", "gateway"]))?;
+            is_small(&gateway)
         })?;
         let mut found = None;
         steps.run("install peers", || {
