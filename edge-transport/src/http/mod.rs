@@ -1,0 +1,5 @@
+//! HTTP: so far only what Prometheus needs.
+
+mod driver;
+
+pub use driver::MetricsListener;
