@@ -1,5 +1,7 @@
 //! What can be set about a store.
 
+use std::time::Duration;
+
 /// How a [`SegmentStore`](crate::SegmentStore) behaves; the defaults suit a gateway.
 ///
 /// # Examples
@@ -23,6 +25,9 @@ pub struct StoreOptions {
     pub max_unwritten_bytes: u64,
     /// The largest message that is taken, in its stored form.
     pub max_message_bytes: u64,
+    /// How long a sync may wait for those who were in the one before it, so that they share it; nobody waits for longer
+    /// than this, and a lone sender not at all. Zero never waits.
+    pub gather: Duration,
 }
 
 /// The smallest segment; smaller wishes are raised to it.
@@ -40,6 +45,7 @@ impl Default for StoreOptions {
             tail_bytes: 4 << 20,
             max_unwritten_bytes: 32 << 20,
             max_message_bytes: 1 << 20,
+            gather: Duration::from_micros(100),
         }
     }
 }
@@ -77,6 +83,13 @@ impl StoreOptions {
     #[must_use]
     pub fn with_max_message_bytes(mut self, max_message_bytes: u64) -> Self {
         self.max_message_bytes = max_message_bytes;
+        self
+    }
+
+    /// Sets how long a sync may wait for more senders.
+    #[must_use]
+    pub fn with_gather(mut self, gather: Duration) -> Self {
+        self.gather = gather;
         self
     }
 

@@ -106,6 +106,36 @@ impl SegmentStore {
         Ok((store, report))
     }
 
+    /// Makes everything durable that the store has taken so far, trims included, and gives back what space it can.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk fails, or the store is closed.
+    ///
+    /// # Cancel safety
+    /// Detached: once polled, it completes whether or not the future is kept.
+    ///
+    /// # Examples
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use edge_store::{SegmentStore, StoreOptions};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let (store, _) = SegmentStore::open(dir.path(), StoreOptions::default())?;
+    /// store.flush().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let (sender, flushed) = oneshot::channel();
+        self.change(|state| {
+            state.check_open()?;
+            state.mail.flushes.push(sender);
+            Ok(())
+        })?;
+        flushed.await.unwrap_or(Err(StoreError::Closed))
+    }
+
     fn start(&self, name: &str, run: impl FnOnce() + Send + 'static, dir: &Path) -> Result<(), OpenError> {
         let thread = thread::Builder::new().name(name.to_owned()).stack_size(512 * 1024).spawn(run);
         let thread = thread.map_err(OpenError::io("starting a thread for", dir))?;

@@ -70,6 +70,8 @@ pub(crate) struct Mail {
     pub(crate) pressed: bool,
     /// What failed should be tried again.
     pub(crate) retry: bool,
+    /// Who wants everything durable, and dead space given back.
+    pub(crate) flushes: Vec<oneshot::Sender<Result<(), StoreError>>>,
     /// The store is to be closed.
     pub(crate) closing: Option<oneshot::Sender<Result<(), StoreError>>>,
     /// Nobody holds the store any more.
@@ -88,20 +90,27 @@ pub(crate) enum Waiting {
     Anything,
     /// Anything that cannot wait for a second.
     Urgent,
+    /// So many batches, or anything urgent that is no batch.
+    Batches(usize),
 }
 
 impl Mail {
     /// Returns whether the writer should take the mail at once; `failed` says that its last attempt to write did.
     pub(crate) fn is_urgent(&self, failed: bool) -> bool {
-        let ends = self.stop || self.closing.is_some();
         let work = if failed { self.retry } else { self.pressed || !self.batches.is_empty() };
-        ends || work || !self.dead.is_empty()
+        self.is_more_urgent() || work || !self.dead.is_empty()
+    }
+
+    /// Returns whether something cannot even wait for more batches to gather.
+    pub(crate) fn is_more_urgent(&self) -> bool {
+        self.stop || self.closing.is_some() || !self.flushes.is_empty()
     }
 
     fn wakes_writer(&mut self, failed: bool) -> bool {
         let wakes = match self.writer {
             Waiting::Nothing => false,
             Waiting::Urgent => self.is_urgent(failed),
+            Waiting::Batches(count) => self.batches.len() >= count || self.is_more_urgent(),
             Waiting::Anything => self.is_urgent(failed) || !self.trims.is_empty() || !self.holes.is_empty(),
         };
         if wakes {

@@ -25,7 +25,7 @@ impl State {
         self.mail.unwritten_bytes -= bytes.min(self.mail.unwritten_bytes);
         for entry in entries {
             let Some(queue) = self.queues.get_mut(entry.queue as usize) else { continue };
-            if entry.offset < queue.head {
+            if entry.offset < queue.head || queue.holes.end_of(entry.offset).is_some() {
                 continue;
             }
             if let Some(last) = queue.extents.back_mut()

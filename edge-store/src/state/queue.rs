@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use edge_core::QueueId;
 
 use crate::index::{Counts, Extent, Ranges, TailRef};
+use crate::log::NEVER;
 
 /// Where a reader stopped, so that it goes on without searching.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +108,8 @@ impl Queue {
         freed
     }
 
-    /// Gives up the extents in which everything has expired, and returns what that sets free and the holes it makes.
+    /// Gives up the extents in which everything has expired, and the oldest entries of those that are not on disk yet;
+    /// returns what that sets free and the holes it makes.
     pub(crate) fn expire(&mut self, now: u64) -> (Freed, Vec<(u64, u64)>) {
         let (mut freed, mut holes) = (Freed::default(), Vec::new());
         let head = self.head;
@@ -122,6 +124,20 @@ impl Queue {
             holes.push((extent.first.max(head), extent.end()));
             false
         });
+        let unwritten = self.extents.back().map_or(0, Extent::end).max(self.tail_first()).max(head);
+        let unwritten = holes.last().map_or(unwritten, |&(_, end)| end.max(unwritten));
+        let unwritten = self.holes.end_of(unwritten).unwrap_or(unwritten);
+        let skipped = usize::try_from(unwritten - self.tail_first()).unwrap_or(usize::MAX);
+        let expired =
+            self.tail.iter().skip(skipped).take_while(|entry| entry.expires <= now && entry.expires != NEVER);
+        let mut to = unwritten;
+        for entry in expired {
+            freed.gone.add(entry.route, 1);
+            to += 1;
+        }
+        if to > unwritten {
+            holes.push((unwritten, to));
+        }
         for &(from, to) in &holes {
             self.holes.insert(from, to);
         }

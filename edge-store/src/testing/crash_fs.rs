@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use super::Random;
 use super::image::{FileImage, Names};
@@ -21,6 +22,7 @@ use crate::fs::{Fs, FsFile, FsLock};
 #[derive(Clone, Default)]
 pub struct CrashFs {
     disk: Arc<Mutex<Disk>>,
+    allowed: Arc<Condvar>,
 }
 
 /// A kind of file call, for faults.
@@ -53,6 +55,7 @@ struct Disk {
     capacity_bytes: Option<u64>,
     fault: Option<Fault>,
     random: Option<Random>,
+    forbidden_to: Option<ThreadId>,
 }
 
 impl CrashFs {
@@ -92,6 +95,17 @@ impl CrashFs {
     /// Sets how many bytes all files together may have; a write beyond it is cut short, or refused as a full disk does.
     pub fn set_capacity_bytes(&self, capacity_bytes: Option<u64>) {
         self.disk().capacity_bytes = capacity_bytes;
+    }
+
+    /// From now on a call of this thread panics, and those of other threads wait for [`CrashFs::allow`].
+    pub fn forbid(&self) {
+        self.disk().forbidden_to = Some(thread::current().id());
+    }
+
+    /// Ends what [`CrashFs::forbid`] began.
+    pub fn allow(&self) {
+        self.disk().forbidden_to = None;
+        self.allowed.notify_all();
     }
 
     /// Returns how many bytes all files together have.
@@ -151,11 +165,25 @@ impl CrashFs {
     }
 
     fn of(files: BTreeMap<u64, FileImage>, names: Names, next_file: u64) -> Self {
-        Self { disk: Arc::new(Mutex::new(Disk { files, names, next_file, ..Disk::default() })) }
+        let disk = Disk { files, names, next_file, ..Disk::default() };
+        Self { disk: Arc::new(Mutex::new(disk)), allowed: Arc::default() }
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the disk for a call, when calls are allowed.
+    ///
+    /// # Panics
+    /// When this thread has forbidden them.
+    fn call(&self) -> MutexGuard<'_, Disk> {
+        let mut disk = self.disk();
+        while let Some(thread) = disk.forbidden_to {
+            assert_ne!(thread, thread::current().id(), "this thread touches the disk");
+            disk = self.allowed.wait(disk).unwrap_or_else(PoisonError::into_inner);
+        }
+        disk
     }
 
     fn file(&self, id: u64) -> Box<dyn FsFile> {
@@ -206,11 +234,11 @@ impl Disk {
 
 impl Fs for CrashFs {
     fn create_dir(&self, _dir: &Path) -> io::Result<()> {
-        self.disk().admit(Call::Open, false)
+        self.call().admit(Call::Open, false)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<(String, u64)>> {
-        let mut disk = self.disk();
+        let mut disk = self.call();
         disk.admit(Call::Open, false)?;
         let inside = disk.names.current.iter().filter(|(path, _)| path.parent() == Some(dir));
         let found = inside.filter_map(|(path, file)| {
@@ -221,7 +249,7 @@ impl Fs for CrashFs {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
-        let mut disk = self.disk();
+        let mut disk = self.call();
         disk.admit(Call::Open, true)?;
         let file = disk.new_file(path.to_owned());
         Ok(self.file(file))
@@ -232,13 +260,13 @@ impl Fs for CrashFs {
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
-        let mut disk = self.disk();
+        let mut disk = self.call();
         disk.admit(Call::Open, false)?;
         disk.find(path).map(|file| self.file(file))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
+        let mut disk = self.call();
         disk.admit(Call::Remove, true)?;
         disk.find(path)?;
         disk.names.set(path.to_owned(), None);
@@ -246,7 +274,7 @@ impl Fs for CrashFs {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
+        let mut disk = self.call();
         disk.admit(Call::Remove, true)?;
         let file = disk.find(from)?;
         disk.names.set(to.to_owned(), Some(file));
@@ -255,14 +283,14 @@ impl Fs for CrashFs {
     }
 
     fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
+        let mut disk = self.call();
         disk.admit(Call::Sync, true)?;
         disk.names.sync();
         Ok(())
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn FsLock>> {
-        let mut disk = self.disk();
+        let mut disk = self.call();
         disk.admit(Call::Open, false)?;
         if !disk.locked.insert(path.to_owned()) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -300,7 +328,7 @@ impl FsFile for CrashFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        self.fs.disk().admit(Call::Read, false)?;
+        self.fs.call().admit(Call::Read, false)?;
         self.change(|file| {
             let position = usize::try_from(position).unwrap_or(usize::MAX);
             let found = file.content.get(position..).unwrap_or_default();
@@ -313,7 +341,7 @@ impl FsFile for CrashFile {
     }
 
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
-        let mut disk = self.fs.disk();
+        let mut disk = self.fs.call();
         let was_frozen = disk.frozen;
         let admitted = disk.admit(Call::Write, true);
         if was_frozen {
@@ -339,13 +367,13 @@ impl FsFile for CrashFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.fs.disk().admit(Call::Write, true)?;
+        self.fs.call().admit(Call::Write, true)?;
         let len = usize::try_from(len).map_err(io::Error::other)?;
         self.change(|file| file.set_len(len))
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut disk = self.fs.disk();
+        let mut disk = self.fs.call();
         let admitted = disk.admit(Call::Sync, true);
         let mut random = disk.random().clone();
         if !disk.frozen

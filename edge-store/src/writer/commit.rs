@@ -51,6 +51,7 @@ impl Writer {
         if sync || !self.synced.is_empty() || !self.dead.is_empty() {
             self.sync()?;
         }
+        self.last_group = self.synced.len();
         for receipt in self.synced.drain(..) {
             receipt.send(Ok(Durability::Synced));
         }

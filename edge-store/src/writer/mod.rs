@@ -8,6 +8,7 @@ mod worker;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edge_core::{ReceiptSender, StoreError};
 
@@ -25,6 +26,9 @@ pub(crate) struct Writer {
     /// Held until the writer ends.
     lock: Option<Box<dyn FsLock>>,
     segment_bytes: u64,
+    gather: Duration,
+    /// How many senders the last sync answered.
+    last_group: usize,
     /// What the log says so far.
     ledger: Ledger,
     active: Active,

@@ -25,11 +25,13 @@ impl Writer {
         number: u64,
     ) -> io::Result<Self> {
         let file = shared.fs.create(&shared.path(number))?;
-        let segment_bytes = shared.lock().options.segment_bytes;
+        let options = shared.lock().options.clone();
         let mut writer = Self {
             shared,
             lock: Some(lock),
-            segment_bytes,
+            segment_bytes: options.segment_bytes,
+            gather: options.gather,
+            last_group: 0,
             ledger,
             active: Active { number, file, position: 0, synced: 0, snapshot_end: 0, name_unsynced: true },
             encoder: Encoder::new(),
@@ -77,13 +79,22 @@ impl Writer {
     }
 
     /// Puts a new segment in the place of an active one that nobody waits for; `at_least` says from which size on.
-    pub(super) fn drop_dead_active(&mut self, at_least: u64) -> Result<(), Failure> {
+    ///
+    /// Returns whether it did; when the disk has no room for a new segment, it does not.
+    pub(super) fn drop_dead_active(&mut self, at_least: u64) -> Result<bool, Failure> {
         let dead = self.shared.lock().dead_active_bytes();
         let worth = at_least.max(MIN_DEAD_BYTES).max(self.active.snapshot_end.saturating_mul(2));
-        if dead.is_some_and(|bytes| bytes >= worth) {
-            self.roll()?;
+        if dead.is_none_or(|bytes| bytes < worth) {
+            return Ok(false);
         }
-        Ok(())
+        match self.roll() {
+            Ok(()) => Ok(true),
+            Err(Failure::Write(error)) => {
+                tracing::debug!(%error, "a dead segment cannot be replaced");
+                Ok(false)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Unlinks the segments that hold nothing any more; one that cannot be unlinked is tried again later.

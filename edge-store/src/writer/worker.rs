@@ -1,26 +1,30 @@
 //! The loop of the writer's thread.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use edge_core::{ReceiptSender, StoreError};
 use tokio::sync::oneshot;
 
 use super::{Failure, Writer};
-use crate::state::{Refusal, Waiting};
+use crate::shared::Shared;
+use crate::state::{Refusal, State, Waiting};
 
 /// After so much quiet, trims and what else was not synced is synced, and what failed is tried again.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Why the writer woke.
+/// What the writer found in the mail, besides batches.
 #[derive(Debug, Default)]
 struct Work {
     trims: Vec<(u32, u64)>,
     holes: Vec<(u32, u64, u64)>,
+    /// An append found no room.
     pressed: bool,
-    quiet: bool,
-    closing: Option<oneshot::Sender<Result<(), StoreError>>>,
-    stop: bool,
+    /// Everything is to be durable.
+    settles: bool,
+    ends: bool,
+    /// Who is told when it is done.
+    callers: Vec<oneshot::Sender<Result<(), StoreError>>>,
 }
 
 impl Writer {
@@ -28,9 +32,7 @@ impl Writer {
     pub(crate) fn run(mut self) {
         loop {
             let work = self.wait();
-            let ends = work.stop || work.closing.is_some();
-            let outcome = self.work(&work, ends);
-            let result = match outcome {
+            let result = match self.work(&work) {
                 Ok(()) => {
                     self.recovered();
                     Ok(())
@@ -39,24 +41,28 @@ impl Writer {
                     self.fail(&error);
                     Err(error)
                 }
-                Err(Failure::Sync(error)) => return self.poisoned(error, work.closing),
+                Err(Failure::Sync(error)) => return self.poisoned(error, work.callers),
             };
-            if ends {
+            if work.ends {
                 self.shared.lock().refusal = Some(Refusal::Closed);
                 drop(self.lock.take());
-                if let Some(closing) = work.closing {
-                    let _nobody_waits = closing.send(result);
-                }
+            }
+            for caller in work.callers {
+                let _nobody_waits = caller.send(result.clone());
+            }
+            if work.ends {
                 return;
             }
         }
     }
 
-    fn work(&mut self, work: &Work, ends: bool) -> Result<(), Failure> {
-        self.commit(&work.trims, &work.holes, ends || work.quiet)?;
-        if work.pressed || work.quiet {
-            let at_least = if work.pressed { 0 } else { self.segment_bytes / 16 };
-            self.drop_dead_active(at_least)?;
+    fn work(&mut self, work: &Work) -> Result<(), Failure> {
+        self.commit(&work.trims, &work.holes, work.settles)?;
+        let at_least = if work.pressed { 0 } else { self.segment_bytes / 16 };
+        if (work.pressed || work.settles) && self.drop_dead_active(at_least)? {
+            let shared = self.shared.clone();
+            let more = self.take(&mut shared.lock(), true);
+            self.commit(&more.trims, &more.holes, true)?;
         }
         Ok(())
     }
@@ -70,29 +76,38 @@ impl Writer {
             let mail = &mut state.mail;
             let unsynced = self.active.synced < self.active.position;
             if self.failed.is_some() || unsynced || !mail.trims.is_empty() || !mail.holes.is_empty() {
-                mail.writer = Waiting::Urgent;
-                let (woken, timeout) =
-                    shared.mail.wait_timeout(state, QUIET).unwrap_or_else(PoisonError::into_inner);
-                state = woken;
-                quiet = timeout.timed_out();
+                (state, quiet) = doze(&shared, state, Waiting::Urgent, QUIET);
             } else {
                 mail.writer = Waiting::Anything;
                 state = shared.mail.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
+        let group = self.last_group;
+        if group > state.mail.batches.len() && !state.mail.batches.is_empty() && !state.mail.is_more_urgent()
+        {
+            (state, _) = doze(&shared, state, Waiting::Batches(group), self.gather);
+        }
+        self.take(&mut state, quiet)
+    }
+
+    /// Takes what is in the mail.
+    fn take(&mut self, state: &mut State, settles: bool) -> Work {
         let mail = &mut state.mail;
         mail.writer = Waiting::Nothing;
+        mail.retry = false;
         self.queued.extend(mail.batches.drain(..));
         mail.batches.shrink_to(1024);
         self.dead.append(&mut mail.dead);
-        mail.retry = false;
+        let ends = mail.stop || mail.closing.is_some();
+        let mut callers = std::mem::take(&mut mail.flushes);
+        callers.extend(mail.closing.take());
         let mut work = Work {
             trims: Vec::new(),
             holes: std::mem::take(&mut mail.holes),
             pressed: std::mem::take(&mut mail.pressed),
-            quiet,
-            closing: mail.closing.take(),
-            stop: mail.stop,
+            settles: settles || ends || !callers.is_empty(),
+            ends,
+            callers,
         };
         for number in std::mem::take(&mut mail.trims) {
             if let Some(queue) = state.queues.get_mut(number as usize) {
@@ -104,7 +119,7 @@ impl Writer {
     }
 
     /// Refuses everything for good: after a failed sync nobody knows what is on the disk.
-    fn poisoned(&mut self, error: std::io::Error, closing: Option<oneshot::Sender<Result<(), StoreError>>>) {
+    fn poisoned(&mut self, error: std::io::Error, callers: Vec<oneshot::Sender<Result<(), StoreError>>>) {
         tracing::error!(%error, "a sync failed: the store is poisoned, and takes nothing until it is opened again");
         let source = Arc::new(error);
         let poisoned = || StoreError::Poisoned { source: source.clone() };
@@ -118,8 +133,20 @@ impl Writer {
         for receipt in receipts {
             receipt.send(Err(poisoned()));
         }
-        for closing in closing.into_iter().chain(mail.closing) {
-            let _nobody_waits = closing.send(Err(poisoned()));
+        for caller in callers.into_iter().chain(mail.flushes).chain(mail.closing) {
+            let _nobody_waits = caller.send(Err(poisoned()));
         }
     }
+}
+
+/// Waits for mail, and returns whether the time was over before it came.
+fn doze<'a>(
+    shared: &'a Shared,
+    mut state: MutexGuard<'a, State>,
+    until: Waiting,
+    at_most: Duration,
+) -> (MutexGuard<'a, State>, bool) {
+    state.mail.writer = until;
+    let (state, timeout) = shared.mail.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner);
+    (state, timeout.timed_out())
 }
