@@ -8,8 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use edge_core::{AuthError, Authenticated, Authenticator, Credentials, DeviceId, Identity, Timestamp};
-use edge_transport::iothub::sas::SasToken;
-use edge_transport::tls::{ClientAuthority, thumbprint_matches};
+use edge_transport::iothub::{CertificateFacts, ClientAuthorities, SasKey, SasToken, Thumbprint};
 
 /// How an identity proves who it is. `Debug` shows the kind, never a key.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,13 +16,13 @@ use edge_transport::tls::{ClientAuthority, thumbprint_matches};
 pub enum IdentityAuth {
     /// By a shared access signature with one of these keys: primary, secondary.
     Sas {
-        /// The keys, decoded from base64.
-        keys: Vec<Vec<u8>>,
+        /// The keys.
+        keys: Vec<SasKey>,
     },
-    /// By a certificate with one of these thumbprints (SHA-1 or SHA-256, hexadecimal): primary, secondary.
+    /// By a certificate with one of these thumbprints: primary, secondary.
     Thumbprints {
         /// The thumbprints.
-        thumbprints: Vec<String>,
+        thumbprints: Vec<Thumbprint>,
     },
     /// By a certificate that a registered authority has signed, with the device id as its common name.
     CertificateAuthority,
@@ -32,13 +31,13 @@ pub enum IdentityAuth {
 impl IdentityAuth {
     /// Returns authentication by shared access keys.
     #[must_use]
-    pub fn sas(keys: Vec<Vec<u8>>) -> Self {
+    pub fn sas(keys: Vec<SasKey>) -> Self {
         Self::Sas { keys }
     }
 
     /// Returns authentication by the thumbprint of a certificate.
     #[must_use]
-    pub fn thumbprints(thumbprints: Vec<String>) -> Self {
+    pub fn thumbprints(thumbprints: Vec<Thumbprint>) -> Self {
         Self::Thumbprints { thumbprints }
     }
 
@@ -72,9 +71,9 @@ impl fmt::Debug for IdentityAuth {
 /// ```
 /// use edge_hub::{IdentityAuth, IdentityEntry};
 ///
-/// let entry = IdentityEntry::new("sensor1".parse()?, IdentityAuth::sas(vec![b"secret".to_vec()]));
+/// let entry = IdentityEntry::new("sensor1".parse()?, IdentityAuth::sas(vec!["c2VjcmV0".parse()?]));
 /// assert!(entry.enabled);
-/// # Ok::<(), edge_core::IdError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -109,11 +108,11 @@ impl IdentityEntry {
 /// use edge_core::Identity;
 /// use edge_hub::{IdentityAuth, IdentityEntry, Registry};
 ///
-/// let sensor = IdentityEntry::new("sensor1".parse()?, IdentityAuth::sas(vec![b"secret".to_vec()]));
+/// let sensor = IdentityEntry::new("sensor1".parse()?, IdentityAuth::sas(vec!["c2VjcmV0".parse()?]));
 /// let registry = Registry::new(["hub.local"]).with_identities([sensor.clone()]);
 /// let changed = registry.replace([sensor.enabled(false)]);
 /// assert_eq!(changed, ["sensor1".parse::<Identity>()?]);
-/// # Ok::<(), edge_core::IdError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Source
@@ -124,7 +123,7 @@ impl IdentityEntry {
 pub struct Registry {
     hub_names: Vec<String>,
     skew: Duration,
-    authority: Option<ClientAuthority>,
+    authority: Option<ClientAuthorities>,
     entries: ArcSwap<HashMap<Identity, IdentityEntry>>,
 }
 
@@ -149,7 +148,7 @@ impl Registry {
 
     /// Sets who signs the certificates of identities with [`IdentityAuth::CertificateAuthority`].
     #[must_use]
-    pub fn with_authority(mut self, authority: ClientAuthority) -> Self {
+    pub fn with_authority(mut self, authority: ClientAuthorities) -> Self {
         self.authority = Some(authority);
         self
     }
@@ -197,21 +196,25 @@ impl Registry {
         token: &str,
         now: Timestamp,
     ) -> Result<Timestamp, String> {
-        let token: SasToken = token.parse().map_err(|error| format!("the token cannot be read: {error}"))?;
-        let host = token.host();
-        if !self.hub_names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
-            return Err(format!("the token is for the hub {host:?}; here it must be {:?}", self.hub_names));
+        let token = SasToken::parse(token).map_err(|error| error.to_string())?;
+        let audience = token.audience().map_err(|error| error.to_string())?;
+        if !self.hub_names.iter().any(|name| audience.is_at(name)) {
+            let (found, wanted) = (&audience.host, self.hub_names.join(" or "));
+            return Err(format!("the token is for the hub {found:?}, and here it must be {wanted}"));
         }
-        if !token.is_for(&entry.identity) {
-            return Err(format!("the token is for {:?}, which is somebody else", token.resource()));
+        let for_device = audience.module.is_none() && audience.is_of_device_of(&entry.identity);
+        if !audience.is_of(&entry.identity) && !for_device {
+            return Err("the token is for somebody else".into());
         }
         let of_device = device_keys.filter(|device| device.enabled);
-        let keys = [Some(entry), of_device].into_iter().flatten().filter_map(|entry| match &entry.auth {
+        // A token for the device must be signed by the device, one for the module by either.
+        let own = Some(entry).filter(|_| audience.is_of(&entry.identity));
+        let keys = [own, of_device].into_iter().flatten().filter_map(|entry| match &entry.auth {
             IdentityAuth::Sas { keys } => Some(keys),
             _ => None,
         });
         // Every key is tried, so that the time taken does not tell which one matched.
-        let matches = keys.flatten().fold(false, |found, key| token.is_signed_with(key) | found);
+        let matches = keys.flatten().fold(false, |found, key| token.is_signed_by(key) | found);
         if !matches {
             return Err("the token is signed with another key".into());
         }
@@ -231,8 +234,14 @@ impl Registry {
         let Some(leaf) = chain.first() else { return Err("no certificate was shown".into()) };
         match &entry.auth {
             IdentityAuth::Thumbprints { thumbprints } => {
-                edge_transport::tls::check_validity(leaf, now).map_err(|error| error.to_string())?;
-                if thumbprints.iter().any(|print| thumbprint_matches(leaf, print)) {
+                let facts = CertificateFacts::read(leaf).map_err(|error| error.to_string())?;
+                if !facts.is_valid_at(now) {
+                    return Err(format!(
+                        "the certificate is valid from {} to {}",
+                        facts.not_before, facts.not_after
+                    ));
+                }
+                if thumbprints.iter().any(|print| print.is_of(leaf)) {
                     Ok("x509Thumbprint")
                 } else {
                     Err("the certificate has another thumbprint".into())
@@ -240,11 +249,12 @@ impl Registry {
             }
             IdentityAuth::CertificateAuthority => {
                 let authority = self.authority.as_ref().ok_or("no authority for devices is configured")?;
-                let name = authority.verify(chain, now).map_err(|error| edge_core::Report(&error).to_string())?;
-                if name == entry.identity.device().as_str() {
+                authority.verify(chain, now).map_err(|error| edge_core::Report(&error).to_string())?;
+                let facts = CertificateFacts::read(leaf).map_err(|error| error.to_string())?;
+                if facts.common_name.as_deref() == Some(entry.identity.device().as_str()) {
                     Ok("x509Certificate")
                 } else {
-                    Err(format!("the certificate is for {name:?}"))
+                    Err(format!("the certificate is for {:?}", facts.common_name.unwrap_or_default()))
                 }
             }
             IdentityAuth::Sas { .. } => Err("a token is wanted".into()),
@@ -274,7 +284,10 @@ impl Authenticator for Registry {
                 let expires = self.judge_token(entry, device, token, now).map_err(denied)?;
                 Ok(Authenticated::new(identity(), "sas", Some(expires)))
             }
-            (Credentials::X509(chain), IdentityAuth::Thumbprints { .. } | IdentityAuth::CertificateAuthority) => {
+            (
+                Credentials::X509(chain),
+                IdentityAuth::Thumbprints { .. } | IdentityAuth::CertificateAuthority,
+            ) => {
                 let method = self.judge_certificate(entry, chain, now).map_err(denied)?;
                 Ok(Authenticated::new(identity(), method, None))
             }
