@@ -1,5 +1,7 @@
-//! What no acknowledged message is lost by: sudden ends, an upstream that is away, a disk that is full.
+//! What loses no acknowledged message and disturbs no device: sudden ends, an upstream that is away, a full disk,
+//! strangers.
 
 mod disk;
+mod strangers;
 mod sudden_end;
 mod upstream;
