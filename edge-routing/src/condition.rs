@@ -46,7 +46,7 @@ impl Condition {
         let mut found: Vec<Diagnostic> = Vec::new();
         trap::in_condition(&ast, &types, ty, &mut found);
         let warnings = found.into_iter().map(locate).collect();
-        Ok(Self { program: builder.finish(), root, warnings })
+        Ok(Self { program: builder.finish(core::iter::once(root)), root, warnings })
     }
 
     /// Evaluates the condition for a message.

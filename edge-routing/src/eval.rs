@@ -19,11 +19,11 @@ pub(crate) struct Scratch {
     memo: Memo<'static>,
 }
 
-/// Values of leaves that were already taken from the message.
+/// Values that are already known: those of leaves, and those of expressions that several routes share.
 #[derive(Debug, Default)]
 struct Memo<'m> {
     places: Vec<u32>,
-    known: Vec<(LeafId, Value<'m>)>,
+    known: Vec<(u32, Value<'m>)>,
 }
 
 /// What is known of the body.
@@ -63,7 +63,7 @@ impl Scratch {
             extract: core::mem::take(&mut self.extract).recycle(),
             memo: core::mem::take(&mut self.memo).recycle(),
         };
-        eval.memo.reset(program.leaves().len());
+        eval.memo.reset(program.places());
         let result = work(&mut eval);
         let Eval { extract, memo, .. } = eval;
         self.extract = extract.recycle();
@@ -73,10 +73,10 @@ impl Scratch {
 }
 
 impl<'m> Memo<'m> {
-    fn reset(&mut self, leaves: usize) {
+    fn reset(&mut self, places: usize) {
         self.known.clear();
-        if self.places.len() < leaves {
-            self.places.resize(leaves, 0);
+        if self.places.len() < places {
+            self.places.resize(places, 0);
         }
     }
 
@@ -87,15 +87,15 @@ impl<'m> Memo<'m> {
         Memo { places: self.places, known }
     }
 
-    fn value(&self, leaf: LeafId) -> Option<Value<'m>> {
-        let place = *self.places.get(leaf as usize)?;
-        self.known.get(place as usize).filter(|(owner, _)| *owner == leaf).map(|(_, value)| *value)
+    fn value(&self, owner: u32) -> Option<Value<'m>> {
+        let place = *self.places.get(owner as usize)?;
+        self.known.get(place as usize).filter(|(known, _)| *known == owner).map(|(_, value)| *value)
     }
 
-    fn put(&mut self, leaf: LeafId, value: Value<'m>) {
-        if let Some(place) = self.places.get_mut(leaf as usize) {
+    fn put(&mut self, owner: u32, value: Value<'m>) {
+        if let Some(place) = self.places.get_mut(owner as usize) {
             *place = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-            self.known.push((leaf, value));
+            self.known.push((owner, value));
         }
     }
 }
@@ -103,6 +103,16 @@ impl<'m> Memo<'m> {
 impl<'m, F: Fields + ?Sized> Eval<'m, F> {
     /// The value of an expression. It never fails; depth is bounded by the checker's limit on nesting.
     pub(crate) fn value(&mut self, id: ExprId) -> Value<'m> {
+        let Some(place) = self.program.place(id) else { return self.compute(id) };
+        if let Some(value) = self.memo.value(place) {
+            return value;
+        }
+        let value = self.compute(id);
+        self.memo.put(place, value);
+        value
+    }
+
+    fn compute(&mut self, id: ExprId) -> Value<'m> {
         let program = self.program;
         match program.expr(id) {
             Expr::Undefined => Value::Undefined,
@@ -141,6 +151,21 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
             Expr::Call { builtin, args } => self.call(builtin, args),
             Expr::Includes(leaf) => self.includes(leaf),
         }
+    }
+
+    /// The message.
+    pub(crate) const fn fields(&self) -> &'m F {
+        self.fields
+    }
+
+    /// Where texts that are made on the way live.
+    pub(crate) const fn bump(&self) -> &'m Bump {
+        self.bump
+    }
+
+    /// The slot of the body value that was found as number `place`.
+    pub(crate) fn found_slot(&self, place: usize) -> Option<u32> {
+        self.extract.slot_at(place)
     }
 
     fn logic(&mut self, op: LogicOp, items: List) -> Value<'m> {

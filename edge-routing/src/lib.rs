@@ -38,6 +38,7 @@ mod diagnostic;
 mod eval;
 mod fields;
 mod function;
+mod index;
 mod json;
 mod lexer;
 mod limits;

@@ -13,6 +13,7 @@ pub struct Matches {
     deliveries: Vec<Delivery>,
     /// For each endpoint the index of its delivery, valid only if that delivery names the endpoint.
     places: Vec<u32>,
+    candidates: Vec<u32>,
     scratch: Scratch,
 }
 
@@ -57,10 +58,10 @@ impl Matches {
     }
 
     /// Forgets the last message.
-    pub(crate) fn begin(&mut self) -> (&mut Scratch, &mut Vec<usize>) {
+    pub(crate) fn begin(&mut self) -> (&mut Scratch, &mut Vec<usize>, &mut Vec<u32>) {
         self.routes.clear();
         self.deliveries.clear();
-        (&mut self.scratch, &mut self.routes)
+        (&mut self.scratch, &mut self.routes, &mut self.candidates)
     }
 
     /// Makes deliveries of the routes found.

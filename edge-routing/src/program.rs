@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use hashbrown::HashMap;
 
@@ -101,6 +102,9 @@ pub(crate) struct Program {
     leaves: Vec<Leaf>,
     trie: Trie,
     wild: Vec<Vec<Segment>>,
+    /// For each expression the place where its value is remembered, if it is used more than once and worth it.
+    shared: Vec<Option<NonZeroU32>>,
+    places: u32,
 }
 
 impl Program {
@@ -113,6 +117,16 @@ impl Program {
         self.lists.get(start..start + list.len as usize).unwrap_or(&[])
     }
 
+    /// Where the value of an expression is remembered.
+    pub(crate) fn place(&self, id: ExprId) -> Option<u32> {
+        self.shared.get(id as usize).copied().flatten().map(NonZeroU32::get)
+    }
+
+    /// How many places there are: first those of the leaves, then those of shared expressions.
+    pub(crate) const fn places(&self) -> usize {
+        self.places as usize
+    }
+
     pub(crate) fn string(&self, id: u32) -> &str {
         self.strings.get(id as usize).map_or("", |text| text)
     }
@@ -121,16 +135,36 @@ impl Program {
         self.leaves.get(id as usize)
     }
 
-    pub(crate) fn leaves(&self) -> &[Leaf] {
-        &self.leaves
-    }
-
     pub(crate) const fn trie(&self) -> &Trie {
         &self.trie
     }
 
     pub(crate) fn wild(&self, index: u32) -> &[Segment] {
         self.wild.get(index as usize).map_or(&[], |path| path)
+    }
+
+    /// Calls `each` with the operands of an expression.
+    fn operands(&self, id: ExprId, each: &mut dyn FnMut(ExprId)) {
+        match self.expr(id) {
+            Expr::Not(inner) | Expr::Negate(inner) => each(inner),
+            Expr::Logic { items, .. } | Expr::Call { args: items, .. } => {
+                self.list(items).iter().for_each(|&item| each(item));
+            }
+            Expr::DynamicLogic { left, right, .. }
+            | Expr::Compare { left, right, .. }
+            | Expr::Arith { left, right, .. }
+            | Expr::Coalesce(left, right) => {
+                each(left);
+                each(right);
+            }
+            Expr::Undefined
+            | Expr::Null
+            | Expr::Bool(_)
+            | Expr::Number(_)
+            | Expr::Str(_)
+            | Expr::Leaf(_)
+            | Expr::Includes(_) => {}
+        }
     }
 }
 
@@ -209,7 +243,38 @@ impl Builder {
         }
     }
 
-    pub(crate) fn finish(self) -> Program {
-        self.program
+    /// The program, in which `roots` are evaluated.
+    pub(crate) fn finish(self, roots: impl Iterator<Item = ExprId>) -> Program {
+        let mut program = self.program;
+        let mut uses: Vec<u32> = alloc::vec![0; program.exprs.len()];
+        let mut count = |id: ExprId| {
+            if let Some(uses) = uses.get_mut(id as usize) {
+                *uses = uses.saturating_add(1);
+            }
+        };
+        roots.for_each(&mut count);
+        for id in 0..next(program.exprs.len()) {
+            program.operands(id, &mut count);
+        }
+        // Place 0 is that of a leaf or of none at all, so places of expressions are never 0.
+        program.places = next(program.leaves.len()).max(1);
+        for (expr, uses) in program.exprs.iter().zip(uses) {
+            let worth = matches!(
+                expr,
+                Expr::Logic { .. }
+                    | Expr::DynamicLogic { .. }
+                    | Expr::Compare { .. }
+                    | Expr::Arith { .. }
+                    | Expr::Call { .. }
+                    | Expr::Includes(_)
+            );
+            if worth && uses > 1 {
+                program.shared.push(NonZeroU32::new(program.places));
+                program.places += 1;
+            } else {
+                program.shared.push(None);
+            }
+        }
+        program
     }
 }

@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::fields::Fields;
+use crate::index::Index;
 use crate::limits::MAX_ROUTES;
 use crate::matches::Matches;
 use crate::program::{Builder, Program};
@@ -40,6 +41,7 @@ pub struct Router {
     targets: Vec<u32>,
     endpoints: Vec<Sink>,
     program: Program,
+    index: Index,
 }
 
 /// A router, and what its texts do that they do not seem to say.
@@ -83,7 +85,8 @@ impl Router {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        Ok(Compiled { router: Self::new(routes, builder.finish()), warnings: diagnostics })
+        let program = builder.finish(routes.iter().map(|route| route.root));
+        Ok(Compiled { router: Self::new(routes, program), warnings: diagnostics })
     }
 
     fn new(routes: Vec<Route>, program: Program) -> Self {
@@ -97,7 +100,8 @@ impl Router {
             }));
         }
         drop(known);
-        Self { routes, targets, endpoints, program }
+        let index = Index::new(&routes, &program);
+        Self { routes, targets, endpoints, program, index }
     }
 
     /// The routes, in the order of their specs.
@@ -120,13 +124,23 @@ impl Router {
 
     /// Finds out where a message goes. It does not allocate once `matches` has served a few messages.
     pub fn route<F: Fields + ?Sized>(&self, message: &F, matches: &mut Matches) {
-        self.route_naively(message, matches);
+        let (scratch, found, candidates) = matches.begin();
+        scratch.with(&self.program, message, |eval| {
+            self.index.candidates(eval, candidates);
+            for &index in candidates.iter() {
+                let Some(route) = self.routes.get(index as usize) else { continue };
+                if eval.value(route.root).truth() == Truth::True {
+                    found.push(index as usize);
+                }
+            }
+        });
+        self.settle(matches);
     }
 
     /// Finds out the same by looking at every route in turn: slow, and plainly right.
     pub fn route_naively<F: Fields + ?Sized>(&self, message: &F, matches: &mut Matches) {
         let source = message.source();
-        let (scratch, found) = matches.begin();
+        let (scratch, found, _) = matches.begin();
         scratch.with(&self.program, message, |eval| {
             for (index, route) in self.routes.iter().enumerate() {
                 if route.source().matches(source) && eval.value(route.root).truth() == Truth::True {

@@ -113,7 +113,13 @@ pub(crate) fn upper_char(c: char) -> char {
 
 /// What names are compared by, case aside: small ASCII letters, capitals of all others.
 pub(crate) fn fold_char(c: char) -> char {
-    if c.is_ascii() { c.to_ascii_lowercase() } else { upper_char(c) }
+    upper_char(c).to_ascii_lowercase()
+}
+
+/// The text in the letters that names are compared by.
+pub(crate) fn fold<'m>(text: &'m str, bump: &'m Bump) -> &'m str {
+    let folded = |c: &u8| c.is_ascii() && !c.is_ascii_uppercase();
+    if text.as_bytes().iter().all(folded) { text } else { map(text, bump, fold_char) }
 }
 
 fn shifted(c: char, by: u32) -> char {

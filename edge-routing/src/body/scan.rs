@@ -59,6 +59,11 @@ impl<'m> Extract<'m> {
         self.found.get(place as usize).filter(|(owner, _)| *owner == slot).map(|(_, value)| *value)
     }
 
+    /// The slots that have a value.
+    pub(crate) fn slot_at(&self, place: usize) -> Option<u32> {
+        self.found.get(place).map(|(slot, _)| *slot)
+    }
+
     fn put(&mut self, slot: u32, value: BodyValue<'m>) {
         if let Some(place) = self.places.get_mut(slot as usize) {
             *place = u32::try_from(self.found.len()).unwrap_or(u32::MAX);

@@ -16,7 +16,6 @@ use crate::ast::{Ast, Literal, NodeId, NodeKind};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::{Builder, Expr, ExprId, Leaf};
 use crate::span::Span;
-use crate::text;
 use crate::value::Type;
 
 /// What the checker found out about a condition.
@@ -134,11 +133,7 @@ impl Checker<'_> {
     }
 }
 
-/// Names of properties are compared case aside.
+/// Names of properties are compared case aside; only what no one disagrees about is settled here.
 fn fold(name: &str) -> Box<str> {
-    if name.is_ascii() {
-        name.to_ascii_lowercase().into()
-    } else {
-        name.chars().map(text::fold_char).collect()
-    }
+    name.to_ascii_lowercase().into()
 }
