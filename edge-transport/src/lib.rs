@@ -11,6 +11,7 @@ mod stop;
 mod tasks;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod upstream;
 mod workspace;
 
 pub use http::MetricsListener;

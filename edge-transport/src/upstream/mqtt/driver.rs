@@ -1,0 +1,311 @@
+//! The task that owns the connection.
+#![expect(clippy::disallowed_methods, reason = "a driver is where time is read and waited for")]
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use edge_core::{Backoff, EndpointError, Message, Outcome, Report};
+use rustls::ClientConfig;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::MqttUpstreamOptions;
+use super::codec::{self, Incoming, NotMqtt};
+use super::connect::{ConnectError, Link, connect};
+use super::flight::Flight;
+use super::publish::Publisher;
+
+/// How many bytes are gathered before they are written; one packet may go beyond.
+const WRITE_BYTES: usize = 64 << 10;
+/// How long a farewell may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+type Reply = oneshot::Sender<Result<Vec<Outcome>, EndpointError>>;
+
+/// A batch to send, and whom to tell.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) messages: Vec<Message>,
+    pub(super) reply: Reply,
+}
+
+/// Why a connection has ended.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("the connection broke")]
+    Io(#[source] io::Error),
+    #[error("the broker closed the connection")]
+    Closed,
+    #[error("the broker closed the connection: {0}")]
+    Goodbye(String),
+    #[error(transparent)]
+    NotMqtt(#[from] NotMqtt),
+    #[error("the broker was silent for {} s", .0.as_secs_f64())]
+    Silent(Duration),
+}
+
+impl From<Lost> for EndpointError {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Silent(after) => Self::TimedOut { after },
+            lost => Self::Interrupted { source: lost.into() },
+        }
+    }
+}
+
+/// What ended a connection, and whether anything had been answered on it.
+enum Ended {
+    Closing,
+    Lost { answered: bool },
+}
+
+/// Connects, sends, and connects again.
+pub(super) struct Driver {
+    options: MqttUpstreamOptions,
+    tls: Option<Arc<ClientConfig>>,
+    jobs: mpsc::Receiver<Job>,
+    closing: watch::Receiver<bool>,
+    links: watch::Sender<u64>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        options: MqttUpstreamOptions,
+        tls: Option<Arc<ClientConfig>>,
+        jobs: mpsc::Receiver<Job>,
+        closing: watch::Receiver<bool>,
+        links: watch::Sender<u64>,
+    ) -> Self {
+        Self { options, tls, jobs, closing, links }
+    }
+
+    /// Runs until the upstream is closed or dropped.
+    pub(super) async fn run(mut self) {
+        let (mut failures, mut waiting) = (0, None);
+        loop {
+            let connecting = connect(&self.options, self.tls.clone());
+            let connected = tokio::select! {
+                biased;
+                () = is_closing(&mut self.closing) => return,
+                connected = timeout(self.options.connect_timeout, connecting) => connected,
+            };
+            match connected.unwrap_or(Err(ConnectError::TimedOut(self.options.connect_timeout))) {
+                Ok(link) => {
+                    tracing::info!(broker = %self.options.url, "connected");
+                    self.links.send_modify(|made| *made += 1);
+                    match self.serve(link, waiting.take()).await {
+                        Ended::Closing => return,
+                        Ended::Lost { answered: true } => failures = 0,
+                        Ended::Lost { answered: false } => {}
+                    }
+                }
+                Err(error) => {
+                    if failures == 0 {
+                        let reason = Report(&error).to_string();
+                        tracing::warn!(broker = %self.options.url, reason, "no connection; trying on");
+                    }
+                    if let Some(job) = waiting.take().or_else(|| self.jobs.try_recv().ok()) {
+                        let _nobody_waits = job.reply.send(Err(error.into_endpoint_error(&self.options.url)));
+                    }
+                }
+            }
+            let delay = Backoff::default().delay(failures, random());
+            failures = failures.saturating_add(1);
+            tokio::select! {
+                biased;
+                () = is_closing(&mut self.closing) => return,
+                job = self.jobs.recv() => waiting = job,
+                () = sleep(delay) => {}
+            }
+        }
+    }
+
+    /// Sends on one connection until it ends, and tells whoever waits what came of it.
+    async fn serve(&mut self, link: Link, first: Option<Job>) -> Ended {
+        let mut traffic = Traffic::new(&self.options, &link);
+        let mut reply = None;
+        if let Some(job) = first {
+            reply = traffic.begin(job);
+        }
+        let lost = match traffic.run(link, self, &mut reply).await {
+            Ok(()) => return Ended::Closing,
+            Err(lost) => lost,
+        };
+        tracing::warn!(broker = %self.options.url, reason = %Report(&lost), "connection lost");
+        let known = traffic.flight.interrupt();
+        if let Some(reply) = reply {
+            let _nobody_waits = reply.send(known.ok_or_else(|| lost.into()));
+        }
+        Ended::Lost { answered: traffic.answered }
+    }
+}
+
+/// What goes on on one connection.
+struct Traffic {
+    version: super::MqttVersion,
+    publisher: Publisher,
+    flight: Flight,
+    ack_timeout: Duration,
+    keep_alive: Option<Duration>,
+    out: BytesMut,
+    wrote: Instant,
+    /// When the PINGREQ was sent that is not answered yet.
+    pinged: Option<Instant>,
+    answered: bool,
+}
+
+impl Traffic {
+    fn new(options: &MqttUpstreamOptions, link: &Link) -> Self {
+        let limits = link.limits;
+        let window = limits.in_flight.unwrap_or(u16::MAX).min(options.in_flight.get());
+        let keep_alive = limits.keep_alive_secs.unwrap_or_else(|| options.keep_alive_secs());
+        Self {
+            version: options.version,
+            publisher: Publisher::new(options, limits.packet_bytes),
+            flight: Flight::new(window, options.ack_timeout),
+            ack_timeout: options.ack_timeout,
+            keep_alive: (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into())),
+            out: BytesMut::new(),
+            wrote: Instant::now(),
+            pinged: None,
+            answered: false,
+        }
+    }
+
+    fn begin(&mut self, job: Job) -> Option<Reply> {
+        if job.reply.is_closed() {
+            return None;
+        }
+        self.flight.begin(job.messages);
+        Some(job.reply)
+    }
+
+    /// Returns `Ok` when the upstream is closed.
+    async fn run(&mut self, link: Link, driver: &mut Driver, reply: &mut Option<Reply>) -> Result<(), Lost> {
+        let (mut reader, mut writer) = tokio::io::split(link.stream);
+        let mut input = link.input;
+        let mut unflushed = false;
+        loop {
+            self.take(&mut input)?;
+            self.fill();
+            if let Some(outcomes) = self.flight.finish()
+                && let Some(reply) = reply.take()
+            {
+                let _nobody_waits = reply.send(Ok(outcomes));
+            }
+            let deadline = self.deadline();
+            tokio::select! {
+                () = is_closing(&mut driver.closing) => {
+                    codec::disconnect(&mut self.out);
+                    let farewell = async {
+                        writer.write_all_buf(&mut self.out).await?;
+                        writer.shutdown().await
+                    };
+                    let _best_effort = timeout(FAREWELL, farewell).await;
+                    return Ok(());
+                }
+                read = reader.read_buf(&mut input) => {
+                    if read.map_err(Lost::Io)? == 0 {
+                        return Err(Lost::Closed);
+                    }
+                }
+                wrote = push(&mut writer, &mut self.out), if !self.out.is_empty() || unflushed => {
+                    unflushed = wrote.map_err(Lost::Io)?;
+                    self.wrote = Instant::now();
+                }
+                job = driver.jobs.recv(), if !self.flight.is_busy() => match job {
+                    Some(job) => *reply = self.begin(job),
+                    None => return Ok(()),
+                },
+                () = is_abandoned(reply) => {
+                    *reply = None;
+                    self.flight.abandon();
+                }
+                () = sleep_until(deadline) => self.time_out(Instant::now())?,
+            }
+        }
+    }
+
+    /// Takes in what the broker has said.
+    fn take(&mut self, input: &mut BytesMut) -> Result<(), Lost> {
+        while let Some(packet) = codec::next(self.version, input)? {
+            match packet {
+                Incoming::Answer { id, outcome } => {
+                    self.answered = true;
+                    self.flight.answered(id, outcome, Instant::now());
+                }
+                Incoming::Pong => self.pinged = None,
+                Incoming::Goodbye(reason) => return Err(Lost::Goodbye(reason)),
+                Incoming::Welcome(_) | Incoming::Refused(_) | Incoming::Other => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes packets while the window and the buffer have room.
+    fn fill(&mut self) {
+        while self.out.len() < WRITE_BYTES
+            && let Some((id, message)) = self.flight.sendable()
+        {
+            match self.publisher.write(message, id, &mut self.out) {
+                Ok(()) => self.flight.sent(id, Instant::now()),
+                Err(unsendable) => self.flight.unsendable(unsendable.to_string()),
+            }
+        }
+    }
+
+    /// Returns when something is to be done though nothing has happened.
+    fn deadline(&self) -> Instant {
+        let answer = self.flight.deadline();
+        let pong = self.pinged.map(|pinged| pinged + self.ack_timeout);
+        let ping = self.keep_alive.filter(|_| self.pinged.is_none()).map(|period| self.wrote + period);
+        let first = [answer, pong, ping].into_iter().flatten().min();
+        first.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+    }
+
+    fn time_out(&mut self, now: Instant) -> Result<(), Lost> {
+        let answer = self.flight.deadline();
+        let pong = self.pinged.map(|pinged| pinged + self.ack_timeout);
+        if [answer, pong].into_iter().flatten().any(|deadline| deadline <= now) {
+            return Err(Lost::Silent(self.ack_timeout));
+        }
+        if self.pinged.is_none() && self.keep_alive.is_some_and(|period| self.wrote + period <= now) {
+            codec::ping(&mut self.out);
+            self.pinged = Some(now);
+        }
+        Ok(())
+    }
+}
+
+/// Writes some of `out`, or flushes when there is nothing to write; returns whether there is something to flush.
+async fn push(writer: &mut (impl AsyncWrite + Unpin), out: &mut BytesMut) -> io::Result<bool> {
+    if out.is_empty() {
+        writer.flush().await?;
+        return Ok(false);
+    }
+    writer.write_buf(out).await?;
+    Ok(true)
+}
+
+/// Resolves when the upstream is closed or dropped.
+async fn is_closing(closing: &mut watch::Receiver<bool>) {
+    let _dropped_is_closed = closing.wait_for(|closing| *closing).await;
+}
+
+/// Resolves when nobody waits for the batch any more.
+async fn is_abandoned(reply: &mut Option<Reply>) {
+    match reply {
+        Some(reply) => reply.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns a number from 0 to 1 that differs from one gateway to the next.
+fn random() -> f64 {
+    let bits = RandomState::new().build_hasher().finish() >> 11;
+    bits as f64 / (1u64 << 53) as f64
+}
