@@ -179,7 +179,8 @@ impl MqttUpstream {
         options.check()?;
         let tls = if options.url.is_tls() { Some(tls::config(&options)?) } else { None };
         let runtime = Handle::try_current().map_err(|_| MqttUpstreamError::NoRuntime)?;
-        let messages = NonZeroUsize::from(options.in_flight).saturating_mul(NonZeroUsize::MIN.saturating_add(3));
+        let messages =
+            NonZeroUsize::from(options.in_flight).saturating_mul(NonZeroUsize::MIN.saturating_add(3));
         let (jobs, jobs_taken) = mpsc::channel(1);
         let (closing, is_closing) = watch::channel(false);
         let (links_made, links) = watch::channel(0);

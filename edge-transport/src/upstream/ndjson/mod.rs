@@ -84,7 +84,9 @@ pub enum RecordError {
         text: String,
     },
     /// A system property is not known.
-    #[error("{name:?} is not a system property: write it as a route does after `$`, or put it under properties")]
+    #[error(
+        "{name:?} is not a system property: write it as a route does after `$`, or put it under properties"
+    )]
     SystemProperty {
         /// The name found.
         name: String,
