@@ -1,0 +1,346 @@
+//! The gateway's configuration: what `gateway.toml` may say, read whole, with every mistake found at once.
+
+mod reader;
+mod values;
+
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use edge_core::{DeviceId, Durability};
+use edge_hub::{IdentityAuth, IdentityEntry, RouteSpec};
+use edge_transport::iothub::{SasKey, Thumbprint};
+use edge_transport::upstream::{
+    BrokerUrl, MqttUpstreamOptions, MqttVersion, PropertyPlacement, TopicTemplate,
+};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+pub(crate) use reader::Mistakes;
+use reader::{Collector, Section};
+use values::Bytes;
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// What clients sign their tokens for.
+    pub(crate) hub_name: String,
+    /// What clients connect to; in the server certificate.
+    pub(crate) hostname: String,
+    /// The gateway's own device id.
+    pub(crate) device_id: DeviceId,
+    /// Where the gateway keeps what must survive.
+    pub(crate) state_dir: PathBuf,
+    /// Where it listens.
+    pub(crate) listen: Listen,
+    /// Its own certificate, instead of a generated one.
+    pub(crate) tls: Tls,
+    /// Who may connect.
+    pub(crate) identities: Vec<IdentityEntry>,
+    /// Where messages go.
+    pub(crate) routes: Vec<RouteSpec>,
+    /// How long messages without a time to live of their own are kept; `None` is for ever.
+    pub(crate) time_to_live: Option<Duration>,
+    /// How durable a message must be before its sender is acknowledged.
+    pub(crate) durability: Durability,
+    /// The most bytes that the store may hold; `None` is no limit but the disk.
+    pub(crate) max_bytes: Option<u64>,
+    /// Where `$upstream` is.
+    pub(crate) upstream: Upstream,
+}
+
+/// Where the gateway listens; each door may be closed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listen {
+    /// MQTT over TLS.
+    pub(crate) mqtt: Option<String>,
+    /// HTTPS and WebSockets.
+    pub(crate) https: Option<String>,
+    /// MQTT without TLS.
+    pub(crate) mqtt_plain: Option<String>,
+    /// Metrics.
+    pub(crate) metrics: Option<String>,
+}
+
+/// Certificates that the operator brings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tls {
+    /// The server's certificate chain and private key, in PEM.
+    pub(crate) server: Option<(PathBuf, PathBuf)>,
+    /// Who signs devices' certificates, in PEM.
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
+/// Where `$upstream` is.
+#[derive(Clone, Debug)]
+pub(crate) enum Upstream {
+    /// A file of NDJSON.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// At which size the next file is begun.
+        rotate_bytes: Option<NonZeroU64>,
+        /// How many full files are kept; `None` is all of them.
+        keep_files: Option<NonZeroU32>,
+    },
+    /// An MQTT broker.
+    Mqtt(Box<MqttUpstreamOptions>),
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Mistakes`] with everything that is wrong with it.
+    pub(crate) fn read(path: &Path) -> Result<Self, Mistakes> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&file, text, path.parent().unwrap_or(Path::new("."))),
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                let mistakes = vec![reader::Mistake { at: 0..0, message }];
+                Err(Mistakes { file, text: String::new(), mistakes })
+            }
+        }
+    }
+
+    /// Reads a text; relative paths in it start at `base`.
+    ///
+    /// # Errors
+    /// [`Mistakes`] with everything that is wrong with it.
+    pub(crate) fn parse(file: &str, text: String, base: &Path) -> Result<Self, Mistakes> {
+        let mut mistakes = Collector::default();
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        for error in errors {
+            mistakes.add(error.span().unwrap_or(0..0), error.message().to_owned());
+        }
+        let at = 0..text.lines().next().map_or(0, str::len);
+        let mut section = Section::new(table.into_inner(), at, "", &mut mistakes);
+        let config = root(&mut section, base);
+        section.finish();
+        let mistakes = mistakes.finish();
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(Mistakes { file: file.to_owned(), text, mistakes }),
+        }
+    }
+}
+
+fn root(section: &mut Section<'_, '_>, base: &Path) -> Option<Config> {
+    let device_id = section.parsed_required::<DeviceId>("device_id");
+    let hostname = section.string("hostname").map_or_else(|| "localhost".into(), Spanned::into_inner);
+    let hub_name = section.string("hub_name").map_or_else(|| hostname.clone(), Spanned::into_inner);
+    let state_dir = section.string("state_dir").map_or_else(|| "edge-data".into(), Spanned::into_inner);
+    let listen = section.section("listen", listen).unwrap_or_default();
+    let tls = section.section("tls", |section| tls(section, base)).unwrap_or_default();
+    let identities = section.sections("identities", identity);
+    let routes = section.section("routes", routes).unwrap_or_default();
+    let kept = section.section("store_and_forward", store_and_forward).unwrap_or_default();
+    let state_dir: PathBuf = base.join(state_dir).components().collect();
+    let upstream = section.section("upstream", |section| upstream(section, base, &state_dir));
+    Some(Config {
+        hub_name,
+        hostname,
+        device_id: device_id?,
+        listen,
+        tls,
+        identities,
+        routes,
+        time_to_live: kept.0,
+        durability: kept.1,
+        max_bytes: kept.2,
+        upstream: match upstream {
+            Some(upstream) => upstream?,
+            None => Upstream::File {
+                path: state_dir.join("upstream.ndjson"),
+                rotate_bytes: None,
+                keep_files: None,
+            },
+        },
+        state_dir,
+    })
+}
+
+fn listen(section: &mut Section<'_, '_>) -> Listen {
+    let mut door = |key| {
+        let text = section.string(key)?;
+        if !values::is_listen_address(text.get_ref()) {
+            let message =
+                format!("{key}: write an address and a port, as \"127.0.0.1:8883\" or \"[::]:8883\"");
+            section.mistake(text.span(), message);
+        }
+        Some(text.into_inner())
+    };
+    Listen {
+        mqtt: door("mqtt"),
+        https: door("https"),
+        mqtt_plain: door("mqtt_plain"),
+        metrics: door("metrics"),
+    }
+}
+
+fn tls(section: &mut Section<'_, '_>, base: &Path) -> Tls {
+    let server = certificate(section, "certificate", "private_key", base);
+    let client_ca = section.string("client_ca").map(|path| base.join(path.into_inner()));
+    Tls { server, client_ca }
+}
+
+/// Reads a certificate and its key, which need each other.
+fn certificate(
+    section: &mut Section<'_, '_>,
+    certificate: &'static str,
+    key: &'static str,
+    base: &Path,
+) -> Option<(PathBuf, PathBuf)> {
+    match (section.string(certificate), section.string(key)) {
+        (Some(c), Some(k)) => Some((base.join(c.into_inner()), base.join(k.into_inner()))),
+        (Some(alone), None) => {
+            section.mistake(alone.span(), format!("{certificate} needs {key} beside it"));
+            None
+        }
+        (None, Some(alone)) => {
+            section.mistake(alone.span(), format!("{key} needs {certificate} beside it"));
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn identity(section: &mut Section<'_, '_>) -> Option<IdentityEntry> {
+    let device = section.parsed_required("device_id");
+    let module = section.parsed("module_id");
+    let enabled = section.boolean("enabled").unwrap_or(true);
+    let auth = section.section("auth", auth);
+    if auth.is_none() {
+        let at = section.at();
+        section.mistake(at, "an identity needs `auth = { type = \"sas\", primary_key = \"BASE64\" }`");
+    }
+    let device = device?;
+    let identity = match module {
+        Some(module) => edge_core::Identity::of_module(device, module),
+        None => edge_core::Identity::of_device(device),
+    };
+    Some(IdentityEntry::new(identity, auth??).enabled(enabled))
+}
+
+fn auth(section: &mut Section<'_, '_>) -> Option<IdentityAuth> {
+    let kind = section.required("type")?;
+    match kind.get_ref().as_str() {
+        "sas" => {
+            let primary = section.parsed_required::<SasKey>("primary_key");
+            let secondary = section.parsed::<SasKey>("secondary_key");
+            Some(IdentityAuth::sas([Some(primary?), secondary].into_iter().flatten().collect()))
+        }
+        "x509_thumbprint" => {
+            let primary = section.parsed_required::<Thumbprint>("primary");
+            let secondary = section.parsed::<Thumbprint>("secondary");
+            Some(IdentityAuth::thumbprints([Some(primary?), secondary].into_iter().flatten().collect()))
+        }
+        "x509_ca" => Some(IdentityAuth::certificate_authority()),
+        other => {
+            let close = reader::closest(other, &["sas", "x509_thumbprint", "x509_ca"]);
+            let help = close
+                .map_or("write sas, x509_thumbprint or x509_ca".into(), |c| format!("did you mean `{c}`?"));
+            section.mistake(kind.span(), format!("unknown auth type `{other}`; {help}"));
+            None
+        }
+    }
+}
+
+fn routes(section: &mut Section<'_, '_>) -> Vec<RouteSpec> {
+    let mut specs = Vec::new();
+    for (name, value) in section.rest() {
+        let at = value.span();
+        match value.into_inner() {
+            DeValue::String(text) => specs.push(RouteSpec::new(name.get_ref(), &*text)),
+            DeValue::Table(table) => specs.extend(section.inner(table, at, name.get_ref(), |section| {
+                let text = section.required("route")?;
+                let mut spec = RouteSpec::new(name.get_ref(), text.get_ref());
+                spec.priority = section.integer("priority", 0..=9).and_then(|n| u8::try_from(n).ok());
+                let ttl = section.integer("time_to_live_secs", 0..=u32::MAX.into());
+                spec.time_to_live_secs = ttl.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+                Some(spec)
+            })),
+            other => section.wrong(
+                at,
+                name.get_ref(),
+                "a route in quotes, or { route = \"…\", priority = 0 }",
+                &other,
+            ),
+        }
+    }
+    specs
+}
+
+type Kept = (Option<Duration>, Durability, Option<u64>);
+
+fn store_and_forward(section: &mut Section<'_, '_>) -> Kept {
+    let seconds = section.integer("time_to_live_secs", -1..=i64::from(i32::MAX)).unwrap_or(-1);
+    let durability = section.parsed("durability").unwrap_or_default();
+    let max_bytes = section.parsed::<Bytes>("max_bytes").map(|bytes| bytes.0);
+    (u64::try_from(seconds).ok().map(Duration::from_secs), durability, max_bytes)
+}
+
+fn upstream(section: &mut Section<'_, '_>, base: &Path, state_dir: &Path) -> Option<Upstream> {
+    let kind = section.required("type")?;
+    match kind.get_ref().as_str() {
+        "file" => Some(Upstream::File {
+            path: match section.string("path") {
+                Some(path) => base.join(path.into_inner()),
+                None => state_dir.join("upstream.ndjson"),
+            },
+            rotate_bytes: section.parsed::<Bytes>("rotate_bytes").and_then(|bytes| NonZeroU64::new(bytes.0)),
+            keep_files: section
+                .integer("keep_files", 1..=1_000_000)
+                .and_then(|n| NonZeroU32::new(u32::try_from(n).ok()?)),
+        }),
+        "mqtt" => mqtt(section, base).map(|options| Upstream::Mqtt(Box::new(options))),
+        other => {
+            let close = reader::closest(other, &["mqtt", "file"]);
+            let help = close.map_or("write mqtt or file".into(), |c| format!("did you mean `{c}`?"));
+            section.mistake(kind.span(), format!("unknown upstream type `{other}`; {help}"));
+            None
+        }
+    }
+}
+
+fn mqtt(section: &mut Section<'_, '_>, base: &Path) -> Option<MqttUpstreamOptions> {
+    let url = section.parsed_required::<BrokerUrl>("url");
+    let topic = match section.parsed("topic") {
+        Some(topic) => Some(topic),
+        None => DEFAULT_TOPIC.parse::<TopicTemplate>().ok(),
+    };
+    let client_id = section.required("client_id");
+    let version = section.parsed::<MqttVersion>("version");
+    let properties = section.parsed::<PropertyPlacement>("properties");
+    let (username, password) = (section.string("username"), section.string("password"));
+    let ca = section.string("ca").map(|path| base.join(path.into_inner()));
+    let identity = certificate(section, "client_certificate", "client_key", base);
+    let in_flight = section.integer("max_inflight", 1..=65_535).and_then(|n| u16::try_from(n).ok());
+    let mut options = MqttUpstreamOptions::new(url?, topic?, client_id?.get_ref());
+    if let Some(version) = version {
+        options = options.version(version);
+    }
+    if let Some(properties) = properties {
+        options = options.properties(properties);
+    }
+    if let Some(username) = username {
+        let password = password.map(Spanned::into_inner).unwrap_or_default();
+        options = options.login(username.get_ref(), &password);
+    }
+    if let Some(ca) = ca {
+        options = options.ca_file(ca);
+    }
+    if let Some((chain, key)) = identity {
+        options = options.client_certificate(chain, key);
+    }
+    if let Some(in_flight) = in_flight.and_then(NonZeroU16::new) {
+        options = options.in_flight(in_flight);
+    }
+    Some(options)
+}
+
+const DEFAULT_TOPIC: &str = "devices/{device_id}/messages/events";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! The configuration of the documentation is understood, and mistakes are told well.
+
+use std::path::Path;
+
+use super::*;
+
+const DOCUMENTED: &str = r#"
+hub_name  = "hub.local"
+hostname  = "localhost"
+device_id = "edge1"
+state_dir = "./edge-data"
+[listen]
+mqtt = "127.0.0.1:8883"
+https = "127.0.0.1:443"
+mqtt_plain = "127.0.0.1:1883"
+metrics = "127.0.0.1:9600"
+[tls]
+certificate = "server.pem"
+private_key = "server.key"
+client_ca = "devices-ca.pem"
+[[identities]]
+device_id = "sensor1"
+auth = { type = "sas", primary_key = "c2VjcmV0", secondary_key = "c2VjcmV0Mg==" }
+[[identities]]
+device_id = "edge1"
+module_id = "filter"
+auth = { type = "sas", primary_key = "c2VjcmV0", secondary_key = "c2VjcmV0Mg==" }
+[[identities]]
+device_id = "cam"
+auth = { type = "x509_ca" }
+enabled = false
+[routes]
+telemetry = "FROM /messages/* INTO $upstream"
+hot = { route = "FROM /messages/* WHERE $body.temperature > 90 INTO BrokeredEndpoint(\"/modules/filter/inputs/hot\")", priority = 0, time_to_live_secs = 3600 }
+[store_and_forward]
+time_to_live_secs = 7200
+durability = "synced"
+max_bytes = "1GiB"
+[upstream]
+type = "mqtt"
+url = "mqtt://127.0.0.1:1884"
+topic = "edge/{device_id}/events"
+client_id = "edge1"
+"#;
+
+fn parse(text: &str) -> Result<Config, Mistakes> {
+    Config::parse("gateway.toml", text.to_owned(), Path::new("/base"))
+}
+
+/// Checks that a text has just this mistake, at this line and column.
+fn check(text: &str, expected: &str) {
+    let shown = parse(text).unwrap_err().to_string();
+    let first = shown.lines().next().unwrap_or_default();
+    assert_eq!(first, expected, "{shown}");
+}
+
+#[test]
+fn the_documented_configuration_is_understood() {
+    let config = parse(DOCUMENTED).unwrap();
+    assert_eq!(config.hub_name, "hub.local");
+    assert_eq!(config.state_dir, Path::new("/base/edge-data"));
+    assert_eq!(config.identities.len(), 3);
+    assert!(!config.identities[2].enabled);
+    assert_eq!(config.routes[1].priority, Some(0));
+    assert_eq!(config.time_to_live, Some(Duration::from_secs(7200)));
+    assert_eq!(config.max_bytes, Some(1 << 30));
+    assert_eq!(config.tls.client_ca, Some("/base/devices-ca.pem".into()));
+    assert!(matches!(config.upstream, Upstream::Mqtt(mqtt) if mqtt.topic == "edge/{device_id}/events"));
+}
+
+#[test]
+fn minus_one_is_for_ever() {
+    let config = parse("device_id = \"e\"\n[store_and_forward]\ntime_to_live_secs = -1").unwrap();
+    assert_eq!(config.time_to_live, None);
+    assert_eq!(config.durability, Durability::Synced);
+    assert!(matches!(config.upstream, Upstream::File { .. }));
+}
+
+#[test]
+fn each_mistake_says_where_and_what_instead() {
+    check("hub_name = \"h\"", "gateway.toml:1:1: the configuration needs `device_id = \"…\"`");
+    check(
+        "device_id = \"e\"\n[listen]\nmqqt = \"127.0.0.1:8883\"",
+        "gateway.toml:3:1: unknown key `mqqt`; did you mean `mqtt`?",
+    );
+    check(
+        "device_id = \"e\"\n[store_and_forward]\ndurability = \"sync\"",
+        "gateway.toml:3:14: durability: \"sync\" is not a durability: write synced, written or memory",
+    );
+    check(
+        "device_id = \"a b\"",
+        "gateway.toml:1:13: device_id: device id holds ' ' at byte 1, which is not allowed there",
+    );
+    check(
+        "device_id = \"e\"\n[upstream]\ntype = \"mqt\"",
+        "gateway.toml:3:8: unknown upstream type `mqt`; did you mean `mqtt`?",
+    );
+    check(
+        "device_id = \"e\"\n[routes]\na = { route = \"x\", priority = 10 }",
+        "gateway.toml:3:32: priority must be a whole number from 0 to 9",
+    );
+    check(
+        "device_id = \"e\"\n[listen]\nmqtt = 8883",
+        "gateway.toml:3:8: mqtt must be a text in quotes, and is of type integer",
+    );
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let text =
+        "hostnme = \"x\"\ndevice_id = 7\n[[identities]]\ndevice_id = \"d\"\nauth = { type = \"sass\" }\n";
+    let shown = parse(text).unwrap_err().to_string();
+    for part in ["`hostnme`", "device_id must be a text", "`sass`", "3 mistakes in gateway.toml"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn broken_toml_is_told_with_its_place() {
+    let shown = parse("device_id = \"e\"\n[listen\n").unwrap_err().to_string();
+    assert!(shown.starts_with("gateway.toml:2:"), "{shown}");
+}
+
+#[test]
+fn sizes_have_units() {
+    let size = |text: &str| text.parse::<values::Bytes>().ok().map(|bytes| bytes.0);
+    assert_eq!(size("1GiB"), Some(1 << 30));
+    assert_eq!(size("500 MB"), Some(500_000_000));
+    assert_eq!(size("17"), Some(17));
+    assert_eq!(size("1 gigabyte"), None);
+    assert_eq!(size("99999999999999999999"), None);
+}

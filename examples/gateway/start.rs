@@ -1,0 +1,171 @@
+//! Starts the gateway, keeps it running, and changes what can be changed while it runs.
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use edge_core::Report;
+use edge_hub::{HubHandle, IdentityAuth, Registry};
+use edge_routing::{CompileOptions, Router};
+use edge_transport::{Stop, TlsServer};
+
+use crate::args::Run;
+use crate::config::Config;
+use crate::parts::{self, Doors};
+use crate::sensor::{self, Sensor};
+use crate::signals::{self, Request};
+use crate::{status, zero};
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// Says what is wrong with a configuration, or that nothing is.
+pub(crate) fn check(path: &Path) -> Fallible<()> {
+    let config = Config::read(path)?;
+    check_parts(&config)?;
+    println!(
+        "{}: {} identities and {} routes, nothing is wrong",
+        path.display(),
+        config.identities.len(),
+        config.routes.len()
+    );
+    Ok(())
+}
+
+/// Checks what the configuration refers to; prints warnings of the routes.
+fn check_parts(config: &Config) -> Fallible<()> {
+    let compiled =
+        Router::compile(&config.routes, &CompileOptions::new()).map_err(|e| format!("routes:\n{e}"))?;
+    if !compiled.warnings.is_empty() {
+        eprintln!("{}", compiled.warnings);
+    }
+    if config.tls.server.is_some() {
+        parts::certificate(config)?;
+    }
+    parts::registry(config)?;
+    Ok(())
+}
+
+/// Runs the gateway until it is told to stop.
+pub(crate) fn run(run: Run) -> Fallible<()> {
+    log_to_stderr()?;
+    let zero = run.config.is_none();
+    let path = match &run.config {
+        Some(path) => path.clone(),
+        None => zero::prepare(run.state_dir.as_deref().unwrap_or(Path::new("edge-data")))?,
+    };
+    let mut config = Config::read(&path)?;
+    if let Some(state_dir) = &run.state_dir {
+        config.state_dir.clone_from(state_dir);
+    }
+    config.state_dir = config.state_dir.components().collect();
+    std::fs::create_dir_all(&config.state_dir)
+        .map_err(|e| format!("the state folder {} cannot be made: {e}", config.state_dir.display()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config, path, zero, zero && !run.no_sensor))
+}
+
+fn log_to_stderr() -> Fallible<()> {
+    let level = std::env::var("EDGE_LOG").unwrap_or_else(|_| "info".into());
+    let level: tracing_subscriber::filter::LevelFilter =
+        level.parse().map_err(|_| format!("EDGE_LOG={level}: write error, warn, info, debug or trace"))?;
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_max_level(level).with_ansi(colours).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> Fallible<()> {
+    let (certificate, ca) = parts::certificate(&config)?;
+    let tls = TlsServer::new(&certificate)?;
+    let registry = Arc::new(parts::registry(&config)?);
+    let builder = parts::stored(&config, parts::hub(&config, registry.clone()))?;
+    let builder = builder.endpoint(parts::upstream(&config)?);
+    let (builder, doors) = parts::listeners(&config, &tls, zero, builder).await?;
+    let hub = builder.build().map_err(|e| format!("routes:\n{e}"))?;
+    let handle = hub.handle();
+    if zero {
+        let strings = zero::write_connection_strings(&config)?;
+        zero::introduce(&config, &doors, ca.as_deref(), &strings);
+    } else {
+        println!("The gateway {} listens at {doors}.", config.device_id);
+    }
+    let (stopper, stop) = Stop::pair();
+    let live = Live { path, state_dir: config.state_dir.clone(), handle: handle.clone(), registry, tls };
+    let signals = signals::listen(move |request| match request {
+        Request::Reload => live.reload(),
+        Request::Stop => stopper.stop(),
+    })?;
+    let sensor = with_sensor.then(|| sensor_of(&config, &doors, ca.as_deref())).flatten();
+    let report = tokio::select! {
+        report = hub.run(stop) => report?,
+        () = signals => return Err("the signals ended".into()),
+        () = status::show(handle) => return Err("the status ended".into()),
+        () = simulate(sensor) => return Err("the sensor ended".into()),
+    };
+    let stored = report.ledger.total.stored;
+    println!("\nStopped: {}.", report.ledger.total);
+    if stored > 0 {
+        println!(
+            "{stored} messages wait in {}, and are delivered after the next start.",
+            config.state_dir.display()
+        );
+    }
+    if !report.orderly {
+        println!("Some connections or endpoints did not end in time, and were cut off.");
+    }
+    Ok(())
+}
+
+async fn simulate(sensor: Option<Sensor>) {
+    match sensor {
+        Some(sensor) => sensor::run(sensor).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns the simulated sensor, when its identity is among those of the configuration.
+fn sensor_of(config: &Config, doors: &Doors, ca: Option<&Path>) -> Option<Sensor> {
+    let entry = config.identities.iter().find(|entry| entry.identity.to_string() == "simulated-sensor")?;
+    let IdentityAuth::Sas { keys } = &entry.auth else { return None };
+    Some(Sensor {
+        host: config.hostname.clone(),
+        port: doors.mqtt?.port(),
+        hub_name: config.hub_name.clone(),
+        identity: entry.identity.clone(),
+        key: keys.first()?.clone(),
+        ca: ca?.to_owned(),
+    })
+}
+
+/// What can be changed while the gateway runs.
+struct Live {
+    path: PathBuf,
+    state_dir: PathBuf,
+    handle: HubHandle,
+    registry: Arc<Registry>,
+    tls: TlsServer,
+}
+
+impl Live {
+    /// Reads the configuration again; with a mistake in it, everything stays as it is.
+    fn reload(&self) {
+        match self.try_reload() {
+            Ok(revoked) => {
+                tracing::info!(revoked, "routes, identities and certificate are those of the file now")
+            }
+            Err(error) => tracing::error!("nothing was changed: {}", Report(&*error)),
+        }
+    }
+
+    fn try_reload(&self) -> Fallible<usize> {
+        let mut config = Config::read(&self.path)?;
+        config.state_dir.clone_from(&self.state_dir);
+        check_parts(&config)?;
+        let (certificate, _) = parts::certificate(&config)?;
+        self.handle.set_routes(&config.routes).map_err(|e| format!("routes:\n{e}"))?;
+        let revoked = self.registry.replace(config.identities);
+        self.handle.revoke(&revoked);
+        self.tls.replace(&certificate);
+        Ok(revoked.len())
+    }
+}

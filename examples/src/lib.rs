@@ -1,0 +1,1 @@
+//! Examples of gateways; see the folders beside this one.
