@@ -36,6 +36,11 @@ fn promises_hold_after_a_power_loss() {
 }
 
 #[test]
+fn everything_is_there_after_closing() {
+    check(Crash::Close, seeds());
+}
+
+#[test]
 fn promises_hold_after_a_kill() {
     check(Crash::Kill, seeds());
 }

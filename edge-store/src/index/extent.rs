@@ -63,6 +63,18 @@ impl Extent {
         true
     }
 
+    /// Returns whether the parts fit together, as they do unless they were read from somewhere.
+    pub(crate) fn is_sound(&self) -> bool {
+        let codes = if self.routes.len() > 1 { self.count as usize } else { 0 };
+        self.count > 0
+            && self.first.checked_add(u64::from(self.count)).is_some()
+            && (1..=MAX_ROUTES).contains(&self.routes.len())
+            && self.codes.len() == codes
+            && self.codes.iter().all(|&code| usize::from(code) < self.routes.len())
+            && self.points.first().is_some_and(|&(delta, _)| delta == 0)
+            && self.points.is_sorted()
+    }
+
     /// Returns whether all entries have expired.
     pub(crate) fn is_expired(&self, now: u64) -> bool {
         self.max_expiry != NEVER && self.max_expiry <= now

@@ -2,10 +2,12 @@
 
 use edge_core::{QueueId, RouteName};
 
+use super::index::put_index;
 use super::record::RecordHeader;
 use super::{
     AFTER_SYNC, ALIGN, HEADER_BYTES, Header, Kind, LAST, RECORD_HEADER_BYTES, TARGET_BYTES, TargetEntry, seed,
 };
+use crate::index::Extent;
 
 /// Returns how many bytes the record of a message takes.
 pub(crate) fn message_bytes(encoded: usize, targets: usize) -> u64 {
@@ -98,6 +100,14 @@ impl Encoder {
         self.buffer.extend_from_slice(&from.to_le_bytes());
         self.buffer.extend_from_slice(&to.to_le_bytes());
         self.seal(start, Kind::Hole, last, 0);
+    }
+
+    /// Writes the index of a segment in which the buffer starts at `position`, as its last record.
+    pub(crate) fn index(&mut self, position: u64, extents: &[(u32, Extent)]) {
+        let record = self.end(position);
+        let start = self.open();
+        put_index(&mut self.buffer, record, extents);
+        self.seal(start, Kind::Index, true, 0);
     }
 
     /// Returns how far into the segment the buffer reaches when it starts at `position`.

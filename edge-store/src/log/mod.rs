@@ -1,11 +1,13 @@
 //! The segments and their records: what stands on the disk.
 
 mod encode;
+mod index;
 mod record;
 mod segment;
 mod walk;
 
 pub(crate) use encode::{Encoder, message_bytes};
+pub(crate) use index::{TRAILER_BYTES, index_position, read_index};
 pub(crate) use record::{Kind, Record, TargetEntry, expiry};
 pub(crate) use segment::{HEADER_BYTES, Header, file_name, file_number, seed};
 pub(crate) use walk::{Step, Walker};

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Trim = 4,
     /// Offsets of a queue are given up.
     Hole = 5,
+    /// The index of the segment's entries.
+    Index = 6,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
             3 => Self::Route,
             4 => Self::Trim,
             5 => Self::Hole,
+            6 => Self::Index,
             _ => return None,
         })
     }
@@ -110,6 +113,7 @@ pub(crate) enum Record<'a> {
     Route { number: u32, name: &'a str },
     Trim { queue: u32, head: u64 },
     Hole { queue: u32, from: u64, to: u64 },
+    Index(&'a [u8]),
 }
 
 /// A message and its targets, not yet taken apart.
@@ -154,6 +158,7 @@ impl<'a> Record<'a> {
                 from: get_u64(payload, 8)?,
                 to: get_u64(payload, 16)?,
             },
+            Kind::Index => Self::Index(payload),
         })
     }
 }

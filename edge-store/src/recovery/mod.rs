@@ -13,7 +13,7 @@ use crate::log::{HEADER_BYTES, Header, file_name, file_number};
 pub(crate) use replay::Replay;
 pub(crate) use report::set_aside;
 pub use report::{Damage, Lost, Recovery};
-use scan::{Scan, scan};
+use scan::{Scan, scan, scan_index};
 
 /// What the log in a directory says.
 #[derive(Debug)]
@@ -28,53 +28,31 @@ pub(crate) struct Recovered {
 }
 
 /// Reads the log in `dir`; it is repaired, so that the next reading finds the same without damage at its end.
+///
+/// The newest segment is read whole; of the others only the indexes, unless the newest does not say how things stand.
 pub(crate) fn recover(fs: &dyn Fs, dir: &Path) -> Result<Recovered, OpenError> {
-    let mut numbers: Vec<(u64, u64)> = fs
+    let mut files: Vec<(u64, u64)> = fs
         .list(dir)
         .map_err(OpenError::io("listing", dir))?
         .into_iter()
         .filter_map(|(name, len)| Some((file_number(&name)?, len)))
         .collect();
-    numbers.sort_unstable();
-    let headers =
-        numbers.iter().map(|&(number, _)| read_header(fs, dir, number)).collect::<Result<Vec<_>, _>>()?;
-    let salt = headers.iter().flatten().map(|header| header.salt).next_back();
-    let newest = numbers.last().map(|&(number, _)| number);
+    files.sort_unstable();
+    let headers: Result<Vec<_>, _> = files.iter().map(|&(number, _)| read_header(fs, dir, number)).collect();
+    let headers = headers?;
     let mut recovered = Recovered {
         replay: Replay::default(),
         report: Recovery::default(),
         segments: Vec::new(),
-        next_segment: newest.map_or(1, |newest| newest.saturating_add(1)),
-        salt,
+        next_segment: files.last().map_or(1, |(newest, _)| newest.saturating_add(1)),
+        salt: headers.iter().flatten().map(|header| header.salt).next_back(),
     };
-    for (&(number, len), header) in numbers.iter().zip(headers) {
-        let is_newest = Some(number) == newest;
-        let Some(salt) = header.map(|header| header.salt).or(salt) else {
-            recovered.set_aside(fs, dir, number, len, is_newest)?;
-            continue;
-        };
-        let mut found = scan(
-            fs,
-            dir,
-            Scan { number, len, salt, is_newest, has_header: header.is_some() },
-            &mut recovered.replay,
-        )?;
-        recovered.report.records += found.records;
-        if header.is_none() && found.records == 0 {
-            recovered.set_aside(fs, dir, number, len, is_newest)?;
-            continue;
-        }
-        if is_newest && found.end < len {
-            cut(fs, dir, number, found.end)?;
-            recovered.report.bytes_cut += len - found.end;
-        }
-        if header.is_none() && !is_newest {
-            found.damage.insert(0, (0, HEADER_BYTES));
-        }
-        for (from, to) in found.damage {
-            recovered.report.damage.push(set_aside(fs, dir, number, from, to));
-        }
-        recovered.segments.push((number, found.end));
+    let files: Vec<_> =
+        files.into_iter().zip(headers).map(|((number, len), header)| File { number, len, header }).collect();
+    if !recovered.read_segments(fs, dir, &files, true)? {
+        (recovered.replay, recovered.report) = (Replay::default(), Recovery::default());
+        recovered.segments.clear();
+        recovered.read_segments(fs, dir, &files, false)?;
     }
     recovered.report.segments = recovered.segments.len() as u64;
     recovered.replay.finish();
@@ -83,7 +61,63 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path) -> Result<Recovered, OpenError> {
     Ok(recovered)
 }
 
+/// A segment file that is there.
+#[derive(Clone, Copy, Debug)]
+struct File {
+    number: u64,
+    len: u64,
+    header: Option<Header>,
+}
+
 impl Recovered {
+    /// Reads all segments; returns `false` when indexes are not enough.
+    fn read_segments(
+        &mut self,
+        fs: &dyn Fs,
+        dir: &Path,
+        files: &[File],
+        by_index: bool,
+    ) -> Result<bool, OpenError> {
+        let by_index = by_index && files.len() > 1;
+        if by_index && files.iter().any(|file| file.header.is_none()) {
+            return Ok(false);
+        }
+        for (at, &File { number, len, header }) in files.iter().enumerate() {
+            let is_newest = at + 1 == files.len();
+            let Some(salt) = header.map(|header| header.salt).or(self.salt) else {
+                self.set_aside(fs, dir, number, len, is_newest)?;
+                continue;
+            };
+            let segment = Scan { number, len, salt, is_newest, has_header: header.is_some() };
+            if by_index && !is_newest && scan_index(fs, dir, segment, &mut self.replay)? {
+                self.segments.push((number, len));
+                continue;
+            }
+            let mut found = scan(fs, dir, segment, &mut self.replay)?;
+            let says_nothing = is_newest && found.records == 0;
+            if by_index && (says_nothing || !found.damage.is_empty()) {
+                return Ok(false);
+            }
+            self.report.records += found.records;
+            if header.is_none() && found.records == 0 {
+                self.set_aside(fs, dir, number, len, is_newest)?;
+                continue;
+            }
+            if is_newest && found.end < len {
+                cut(fs, dir, number, found.end)?;
+                self.report.bytes_cut += len - found.end;
+            }
+            if header.is_none() && !is_newest {
+                found.damage.insert(0, (0, HEADER_BYTES));
+            }
+            for (from, to) in found.damage {
+                self.report.damage.push(set_aside(fs, dir, number, from, to));
+            }
+            self.segments.push((number, found.end));
+        }
+        Ok(true)
+    }
+
     /// A segment that cannot be read at all: torn while it was begun, or destroyed.
     fn set_aside(
         &mut self,

@@ -55,6 +55,11 @@ impl Replay {
         }
     }
 
+    /// Adds entries that an index tells of.
+    pub(super) fn add_extent(&mut self, queue: u32, extent: Extent) {
+        self.queues.entry(queue).or_default().add(extent);
+    }
+
     /// All has been read: finds out what waits and what is missing.
     pub(super) fn finish(&mut self) {
         for queue in self.queues.values_mut() {
@@ -114,6 +119,13 @@ impl ReplayedQueue {
         let mut extent = Extent::new(segment, entry.offset);
         extent.push(entry.route, entry.expires, position);
         self.extents.push_back(extent);
+    }
+
+    fn add(&mut self, extent: Extent) {
+        if extent.first >= self.extents.back().map_or(0, Extent::end) {
+            self.next = self.next.max(extent.end());
+            self.extents.push_back(extent);
+        }
     }
 
     fn move_head(&mut self, head: Offset) {

@@ -5,8 +5,10 @@ use std::path::Path;
 use super::Replay;
 use crate::OpenError;
 use crate::fs::Fs;
+use crate::fs::read_full;
 use crate::log::{
-    AFTER_SYNC, HEADER_BYTES, LAST, MAX_NUMBERS, Record, Step, TargetEntry, Walker, file_name, seed,
+    AFTER_SYNC, HEADER_BYTES, LAST, MAX_NUMBERS, Record, Step, TRAILER_BYTES, TargetEntry, Walker, file_name,
+    index_position, read_index, seed,
 };
 
 /// Which segment to read.
@@ -38,6 +40,40 @@ pub(super) enum Effect {
     Route { number: u32, name: String },
     Trim { queue: u32, head: u64 },
     Hole { queue: u32, from: u64, to: u64 },
+}
+
+/// Reads the index of a segment into the replay, and returns whether it has one.
+pub(super) fn scan_index(
+    fs: &dyn Fs,
+    dir: &Path,
+    segment: Scan,
+    replay: &mut Replay,
+) -> Result<bool, OpenError> {
+    let path = dir.join(file_name(segment.number));
+    let file = fs.open_read(&path).map_err(OpenError::io("opening", &path))?;
+    let mut trailer = [0; TRAILER_BYTES];
+    let Some(at) = segment.len.checked_sub(TRAILER_BYTES as u64) else { return Ok(false) };
+    let read = read_full(file.as_ref(), &mut trailer, at).map_err(OpenError::io("reading", &path))?;
+    let position = index_position(trailer.get(..read).unwrap_or_default());
+    let Some(position) = position.filter(|at| (HEADER_BYTES..segment.len).contains(at)) else {
+        return Ok(false);
+    };
+    let seed = seed(segment.salt, segment.number);
+    let mut walker = Walker::new(file.as_ref(), seed, position, segment.len, Vec::new());
+    let step = walker.next().map_err(OpenError::io("reading", &path))?;
+    let Some(Step::Record { header, .. }) = step else { return Ok(false) };
+    let Some(Record::Index(payload)) = Record::decode(&header, walker.payload()) else { return Ok(false) };
+    let Some(extents) = read_index(payload, segment.number) else { return Ok(false) };
+    if extents
+        .iter()
+        .any(|(queue, extent)| *queue >= MAX_NUMBERS || extent.routes.iter().any(|&r| r >= MAX_NUMBERS))
+    {
+        return Ok(false);
+    }
+    for (queue, extent) in extents {
+        replay.add_extent(queue, extent);
+    }
+    Ok(true)
 }
 
 /// Reads a segment: its whole batches take effect, a torn end does not.

@@ -62,6 +62,17 @@ impl State {
         }
     }
 
+    /// Returns what is in a segment, by queue number.
+    pub(crate) fn extents_of(&self, segment: u64) -> Vec<(u32, Extent)> {
+        let numbered = (0..).zip(&self.queues);
+        let extents =
+            numbered.flat_map(|(number, queue)| queue.extents.iter().map(move |extent| (number, extent)));
+        extents
+            .filter(|(_, e)| e.segment == segment)
+            .map(|(number, extent)| (number, extent.clone()))
+            .collect()
+    }
+
     /// A segment file is gone.
     pub(crate) fn unlinked(&mut self, number: u64) {
         if let Some(segment) = self.segments.remove(&number) {

@@ -99,14 +99,14 @@ impl Writer {
     }
 
     /// Says of the next record that all before it is synced, when that is so.
-    fn mark_synced(&mut self) {
+    pub(super) fn mark_synced(&mut self) {
         if self.encoder.bytes().is_empty() && self.active.synced == self.active.position {
             self.encoder.after_sync();
         }
     }
 
     /// Writes what is encoded; after a failure the same bytes go to the same place.
-    fn flush(&mut self) -> Result<(), Failure> {
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
         if self.encoder.bytes().is_empty() {
             return Ok(());
         }

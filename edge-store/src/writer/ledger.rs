@@ -6,6 +6,7 @@ use edge_core::{QueueId, RouteName};
 
 use crate::index::Ranges;
 use crate::log::Encoder;
+use crate::state::Queue;
 
 /// The queues and routes as the log describes them; what waits to be written is not in it yet.
 #[derive(Debug, Default)]
@@ -51,21 +52,43 @@ impl Ledger {
         self.news.entry(queue).or_default().1.insert(from, to);
     }
 
+    /// Notes the heads and holes that the queues have by now.
+    pub(crate) fn catch_up(&mut self, queues: &[Queue]) {
+        for (number, (logged, queue)) in (0..).zip(self.queues.iter().zip(queues)) {
+            if queue.head > logged.head {
+                self.news.entry(number).or_default().0 = Some(queue.head);
+            }
+            let holes = queue.holes.iter().flat_map(|(from, to)| logged.holes.outside(from, to));
+            for (from, to) in holes {
+                self.news.entry(number).or_default().1.insert(from, to);
+            }
+        }
+    }
+
     pub(crate) fn has_news(&self) -> bool {
         !self.news.is_empty()
     }
 
-    /// Writes what was noted.
+    /// Writes what was noted, as far as the log has the entries; the rest stays noted.
     pub(crate) fn write_news(&mut self, encoder: &mut Encoder) {
         for (number, (head, holes)) in std::mem::take(&mut self.news) {
             let Some(queue) = self.queues.get_mut(number as usize) else { continue };
+            let next = queue.next;
             for (from, to) in holes.iter() {
-                encoder.hole(true, number, from, to);
-                queue.holes.insert(from, to);
+                if from < next {
+                    encoder.hole(true, number, from, to.min(next));
+                    queue.holes.insert(from, to.min(next));
+                }
+                if to > next {
+                    self.news.entry(number).or_default().1.insert(from.max(next), to);
+                }
             }
             if let Some(head) = head {
-                encoder.trim(true, number, head);
-                queue.head = head;
+                encoder.trim(true, number, head.min(next));
+                queue.head = head.min(next);
+                if head > next {
+                    self.news.entry(number).or_default().0 = Some(head);
+                }
             }
             queue.holes.drop_below(queue.head);
         }

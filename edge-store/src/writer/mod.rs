@@ -58,6 +58,8 @@ struct Active {
     synced: u64,
     /// Where the snapshot at its beginning ends.
     snapshot_end: u64,
+    /// Where the segment ended when its index was written last.
+    indexed: u64,
     /// Whether the name of the file may be lost with the power.
     name_unsynced: bool,
 }

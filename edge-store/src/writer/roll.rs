@@ -33,7 +33,15 @@ impl Writer {
             gather: options.gather,
             last_group: 0,
             ledger,
-            active: Active { number, file, position: 0, synced: 0, snapshot_end: 0, name_unsynced: true },
+            active: Active {
+                number,
+                file,
+                position: 0,
+                synced: 0,
+                snapshot_end: 0,
+                indexed: 0,
+                name_unsynced: true,
+            },
             encoder: Encoder::new(),
             encoded: Encoded::default(),
             queued: std::collections::VecDeque::new(),
@@ -61,15 +69,54 @@ impl Writer {
 
     /// Puts the next segment in the place of the active one; all that is encoded has been written.
     pub(super) fn roll(&mut self) -> Result<(), Failure> {
+        self.write_index()?;
         self.sync()?;
         let number = self.active.number + 1;
         let created = self.shared.fs.create(&self.shared.path(number));
         let file =
             created.map_err(|e| Failure::Write(write_error(format!("creating {}", file_name(number)), e)))?;
-        self.active = Active { number, file, position: 0, synced: 0, snapshot_end: 0, name_unsynced: true };
+        self.active =
+            Active { number, file, position: 0, synced: 0, snapshot_end: 0, indexed: 0, name_unsynced: true };
         self.begin_segment();
         self.shared.lock().seal_active(number);
         Ok(())
+    }
+
+    /// Writes what a reading of the whole segment would find: whoever opens the store next needs not read it.
+    ///
+    /// The trims are brought up to date with it, so that what the index leaves out is known to be trimmed.
+    fn write_index(&mut self) -> Result<(), Failure> {
+        if self.active.indexed == self.active.position {
+            return Ok(());
+        }
+        let extents = {
+            let state = self.shared.lock();
+            self.ledger.catch_up(&state.queues);
+            state.extents_of(self.active.number)
+        };
+        if extents.is_empty() {
+            return Ok(());
+        }
+        self.mark_synced();
+        self.ledger.write_news(&mut self.encoder);
+        self.encoder.index(self.active.position, &extents);
+        self.active.indexed = self.encoder.end(self.active.position);
+        self.flush()
+    }
+
+    /// Leaves a log that is opened without reading much of it; a disk that has no room for that is no failure.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        if self.active.position <= self.active.snapshot_end {
+            return Ok(());
+        }
+        let rolled = self.roll().and_then(|()| self.flush()).and_then(|()| self.sync());
+        match rolled {
+            Err(Failure::Write(error)) => {
+                tracing::debug!(%error, "the log is left without an index");
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn begin_segment(&mut self) {

@@ -64,6 +64,9 @@ impl Writer {
             let more = self.take(&mut shared.lock(), true);
             self.commit(&more.trims, &more.holes, true)?;
         }
+        if work.ends {
+            self.finish()?;
+        }
         Ok(())
     }
 

@@ -15,6 +15,8 @@ use crate::common::{message, queue, read_all};
 /// How a life of the store ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Crash {
+    /// It does not end: the store is closed.
+    Close,
     Kill,
     PowerLoss,
 }
@@ -69,19 +71,25 @@ impl World {
 
     /// Does this and that until the disk stops.
     pub(crate) async fn live_until_the_crash(&mut self) {
-        self.fs.freeze_in(self.random.below(60));
+        if !matches!(self.crash, Crash::Close) {
+            self.fs.freeze_in(self.random.below(60));
+        }
         let store = self.store.take().unwrap();
         for _ in 0..self.random.below(200) {
-            match self.random.below(10) {
+            match self.random.below(11) {
                 0..6 => self.append(&store),
                 6 => self.trim(&store),
                 7 => self.expire(&store),
                 8 => self.settle().await,
+                9 if self.random.one_in(4) => drop(store.flush().await),
                 _ => self.read(&store).await,
             }
             if self.fs.is_frozen() {
                 break;
             }
+        }
+        if matches!(self.crash, Crash::Close) {
+            store.close().await.unwrap();
         }
         self.fs.freeze();
         drop(store);
@@ -174,7 +182,7 @@ impl World {
     pub(crate) async fn recover_and_compare(&mut self) {
         self.fs = match self.crash {
             Crash::Kill => self.fs.after_kill(),
-            Crash::PowerLoss => self.fs.after_power_loss(self.random.next()),
+            Crash::Close | Crash::PowerLoss => self.fs.after_power_loss(self.random.next()),
         };
         let (store, recovery) = SegmentStore::open_on(Arc::new(self.fs.clone()), "dir", options()).unwrap();
         assert!(recovery.damage.is_empty() && recovery.lost.is_empty(), "{recovery}");
@@ -182,6 +190,7 @@ impl World {
         for state in store.queues() {
             let model = self.queues.entry(state.queue.clone()).or_default();
             assert!(state.head <= model.trimmed, "the trim of {} runs ahead", state.queue);
+            assert!(state.head == model.trimmed || !matches!(self.crash, Crash::Close));
             assert!(state.next <= model.sent.len() as u64, "{} has what was never sent", state.queue);
             next.insert(state.queue.clone(), state.next);
         }
@@ -190,6 +199,7 @@ impl World {
                 batch.ends.iter().map(|(id, &end)| next.get(id).is_some_and(|&next| next >= end)).collect();
             assert!(there.iter().all(|&is| is == there[0]), "half a batch is there");
             let needed = match self.crash {
+                Crash::Close => Durability::Memory,
                 Crash::Kill => Durability::Written,
                 Crash::PowerLoss => Durability::Synced,
             };
