@@ -251,6 +251,23 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
         }
     }
 
+    /// What keeps the body from being looked into, in words.
+    pub(crate) fn body_problem(&mut self) -> Option<&'static str> {
+        if self.read_body().is_ok() {
+            return None;
+        }
+        Some(if body::declared_encoding(self.fields).is_none() {
+            "the message does not declare its body as application/json in utf-8, utf-16 or utf-32"
+        } else {
+            "the body is not one JSON object"
+        })
+    }
+
+    /// The program.
+    pub(crate) const fn program(&self) -> &'m Program {
+        self.program
+    }
+
     /// Reads the body on the first call, for all paths of the program at once.
     pub(crate) fn read_body(&mut self) -> Result<&'m str, Unusable> {
         if self.body == Body::Unread {

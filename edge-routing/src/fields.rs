@@ -4,6 +4,8 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::json::RawStr;
+
 /// The parts of a message that routes look at; implement it to route your own message type.
 ///
 /// # Contract
@@ -75,6 +77,11 @@ impl Sample {
     #[must_use]
     pub fn new(source: impl Into<String>) -> Self {
         Self { source: source.into(), ..Self::default() }
+    }
+
+    /// Replaces the source by a string as it stands in JSON.
+    pub(crate) fn set_source(&mut self, source: RawStr<'_>) {
+        self.source = if source.escaped { source.unescape() } else { source.raw.into() };
     }
 
     /// Adds an application property, or replaces the one of this name.

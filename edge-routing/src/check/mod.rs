@@ -26,20 +26,23 @@ pub(crate) struct Checked {
     pub(crate) ty: Type,
     /// Types by node; `Undefined` for nodes that were not looked at.
     pub(crate) types: Vec<Type>,
+    /// Expressions by node, where the node was looked at.
+    pub(crate) exprs: Vec<Option<ExprId>>,
     pub(crate) errors: Vec<Diagnostic>,
 }
 
 /// Checks `ast` and adds it to `builder`; without errors the root may be used.
 pub(crate) fn check(ast: &Ast, builder: &mut Builder) -> Checked {
-    let mut checker =
-        Checker { ast, builder, types: alloc::vec![Type::Undefined; ast.nodes.len()], errors: Vec::new() };
+    let nodes = ast.nodes.len();
+    let types = alloc::vec![Type::Undefined; nodes];
+    let mut checker = Checker { ast, builder, types, exprs: alloc::vec![None; nodes], errors: Vec::new() };
     let (ty, root) = match ast.root {
         Some(root) => checker.visit(root),
         None => checker.undefined(),
     };
     // A condition that is null counts as false, unlike one that is undefined.
     let root = if ty == Type::Null { checker.bool(false).1 } else { root };
-    Checked { root, ty, types: checker.types, errors: checker.errors }
+    Checked { root, ty, types: checker.types, exprs: checker.exprs, errors: checker.errors }
 }
 
 /// A type and the expression that has it.
@@ -49,6 +52,7 @@ struct Checker<'a> {
     ast: &'a Ast,
     builder: &'a mut Builder,
     types: Vec<Type>,
+    exprs: Vec<Option<ExprId>>,
     errors: Vec<Diagnostic>,
 }
 
@@ -96,8 +100,9 @@ impl Checker<'_> {
                 self.fail(Diagnostic::new(Code::MissingParen, token, "Syntax error: missing closing ')'"))
             }
         };
-        if let Some(ty) = self.types.get_mut(id) {
+        if let (Some(ty), Some(expr)) = (self.types.get_mut(id), self.exprs.get_mut(id)) {
             *ty = typed.0;
+            *expr = Some(typed.1);
         }
         typed
     }

@@ -179,6 +179,14 @@ impl<'t> Cursor<'t> {
         Ok(self.text.get(start..self.at).unwrap_or(""))
     }
 
+    /// Reads a whole value and returns its text.
+    pub(crate) fn raw(&mut self, depth: usize) -> Result<&'t str, Malformed> {
+        self.peek();
+        let start = self.at;
+        self.skip(depth)?;
+        Ok(self.text.get(start..self.at).unwrap_or(""))
+    }
+
     /// Reads a whole value without keeping it.
     pub(crate) fn skip(&mut self, depth: usize) -> Result<(), Malformed> {
         match self.peek() {
