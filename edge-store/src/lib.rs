@@ -1,4 +1,72 @@
-//! The durable queue.
+//! The durable store-and-forward log of an edge gateway.
+//!
+//! [`SegmentStore`] is a [`MessageStore`](edge_core::MessageStore): one durable queue for each endpoint and priority,
+//! over messages that are written once, however many queues they are in. [`SessionFile`] is a
+//! [`SessionStore`](edge_core::SessionStore): the subscriptions of clients that are away.
+//!
+//! # What is promised
+//! - A batch whose receipt says [`Durability::Synced`](edge_core::Durability::Synced) survives the loss of power, one
+//!   whose receipt says `Written` survives `kill -9`. A batch is there as a whole or not at all.
+//! - Entries can be read as soon as `append` returns, from memory. What was read and trimmed may be read again after a
+//!   crash: trims are written with the next batch, and after a second of quiet at the latest.
+//! - Memory does not grow with what is queued: the newest entries are kept (4 MiB by default), for the rest one place
+//!   in 64 KiB of log, and one byte per entry where several routes feed one queue.
+//! - A segment file is removed as soon as every queue has passed or expired what is in it, wherever in the log it is.
+//! - A full disk refuses what comes, keeps what is there, and is left behind when space returns, in order. A failed
+//!   sync poisons the store: nobody knows any more what is on the disk, and it says so until it is opened again.
+//! - Damage is found by checksums, named, copied to the folder `damaged`, and read past. How many entries of which
+//!   queue it has cost is known exactly, because offsets are dense.
+//! - Nothing is done by the clock: [`MessageStore::expire`](edge_core::MessageStore::expire) tells the store the time.
+//!   An entry expires when that time reaches its own `enqueued` plus time to live, both as the gateway's clock
+//!   showed them; a clock that jumps ahead expires entries early by as much, one that jumps back late.
+//!
+//! # Threads
+//! Calls never touch the disk. The thread `edge-store-write` owns the files: it takes what has gathered, writes it with
+//! one call and makes it durable with one `fdatasync`, for all who wait. `edge-store-read` reads what is no longer in
+//! memory, `edge-store-sessions` writes the session file.
+//!
+//! # The log on disk
+//! Version 1. A directory holds `lock`, whose file lock says that a gateway is using it, and segments
+//! `<number as 16 hexadecimal digits>.seg` with rising numbers. All numbers are little-endian, records begin at
+//! multiples of 8 bytes, padding is zero.
+//!
+//! ```text
+//! segment header, 32 bytes                    record header, 16 bytes
+//!   0  8  "EDGESEG", version 1                  0  4  CRC-32 (IEEE) of the rest of the record, without padding,
+//!   8  8  number of the segment                       continued from the CRC-32 of salt and number of the segment
+//!  16  8  salt: a random number of the store    4  4  length of the payload
+//!  24  4  reserved = 0                          8  1  kind
+//!  28  4  CRC-32 of the 28 bytes before         9  1  flags
+//!                                              10  2  0x5ED6
+//!                                              12  4  how many targets a message has; otherwise 0
+//!
+//! kind      payload
+//! 1 message enqueued u64, targets × (queue u32, route u32, offset u64, expires u64), message in its stored form
+//! 2 queue   number u32, priority u8 (0 to 9, 10 for the default), 3 × 0, head u64, next u64, endpoint UTF-8
+//! 3 route   number u32, name UTF-8
+//! 4 trim    queue u64, head u64: entries below it are not wanted any more
+//! 5 hole    queue u64, from u64, to u64: these offsets expired and were given up
+//! 6 index   count u32, count × (queue u32, first u64, latest expiry u64, entries u32, points p u32, routes r u32,
+//!           codes c u32, p × (entry u32, position u32), r × route u32, c × u8: which route), padding,
+//!           position of this record u64, "EDGEIDX", version 1
+//!
+//! flag 1: the record is the last of its batch         flag 2: all bytes before it had been synced
+//! ```
+//!
+//! Times are milliseconds since 1970, the latest that can be said is never. Queue and route numbers are below 65,536
+//! and never used for another name. A segment begins with a batch that repeats everything the log knows of queues and
+//! routes, so those before it can be removed in any order; it is synced before the next one begins, and ends with an
+//! index unless the process was killed. A new segment is begun at every opening.
+//!
+//! Reading stops at the first byte of the newest segment that is no record, and forgets a batch without its last
+//! record: that is the end that was being written. But when a record further on says that all before it had been synced,
+//! the bytes in between are damage, and what surrounds them counts, as it does in all other segments.
+//!
+//! A message of n bytes in its stored form costs n + 24 + 24 bytes for each queue, up to 7 bytes of padding, and 16 bytes in
+//! 64 KiB for the index: 5 % for a message of 1 KiB that goes to one queue.
+//!
+//! The session file is described in its own words: records of a CRC-32, a length, subscriptions as bits, and an identity,
+//! of which the last one counts.
 
 mod error;
 pub mod fs;

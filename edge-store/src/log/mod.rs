@@ -1,6 +1,8 @@
 //! The segments and their records: what stands on the disk.
 
 mod encode;
+#[cfg(test)]
+mod golden;
 mod index;
 mod record;
 mod segment;
