@@ -1,6 +1,6 @@
 //! A device that never stops sending: numbered messages over MQTT without TLS, connecting again after every end.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +9,20 @@ use std::time::Duration;
 
 use edge_bench::clock;
 use edge_bench::mqtt::{self, Login, Packet, Publish};
+use edge_bench::server::Dialect;
 
 /// How many messages may wait for their acknowledgement.
 const WINDOW: usize = 10;
+/// How long nothing may arrive before what is missing counts as lost.
+const QUIET: Duration = Duration::from_secs(20);
+
+/// Returns the login of a device whose messages are marked as JSON.
+#[must_use]
+pub fn device() -> Login {
+    let mut login = Dialect::IotHub.publisher(0);
+    login.publishes_to.push_str("%24.ct=application%2Fjson&%24.ce=utf-8");
+    login
+}
 
 /// What the device knows.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +34,36 @@ pub struct Sent {
     /// How often it connected.
     pub connected: usize,
     stop: bool,
+}
+
+impl Sent {
+    /// Waits until every acknowledged number has arrived, and returns how many arrived more than once.
+    ///
+    /// # Panics
+    /// When one is missing though nothing has arrived for a while, or when the order of first arrivals is lost.
+    pub fn has_arrived(&self, mut arrived: impl FnMut() -> Vec<u64>) -> usize {
+        let acked: BTreeSet<u64> = self.acked.iter().copied().collect();
+        let mut before = 0;
+        let mut quiet = clock::now();
+        loop {
+            let numbers = arrived();
+            let mut seen = BTreeSet::new();
+            let first: Vec<u64> = numbers.iter().copied().filter(|number| seen.insert(*number)).collect();
+            let missing: Vec<&u64> = acked.difference(&seen).collect();
+            let shown = &missing[..missing.len().min(20)];
+            if missing.is_empty() {
+                assert!(first.is_sorted(), "the order was lost");
+                println!("{} sent, {} acknowledged, {} arrived", self.sent, acked.len(), numbers.len());
+                return numbers.len() - first.len();
+            }
+            if numbers.len() > before {
+                (before, quiet) = (numbers.len(), clock::now());
+            }
+            let lost = || format!("{} of {} acknowledged are missing: {shown:?}", missing.len(), acked.len());
+            assert!(quiet.elapsed() < QUIET, "{}", lost());
+            clock::pause(Duration::from_millis(100));
+        }
+    }
 }
 
 /// A device at work on a thread of its own.

@@ -151,6 +151,17 @@ impl Site {
             .collect()
     }
 
+    /// Returns the numbers `n` of what has arrived at the file upstream, in order.
+    ///
+    /// # Panics
+    /// When a message has none.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<u64> {
+        let number =
+            |line: &Value| line["body"]["n"].as_u64().unwrap_or_else(|| panic!("no number in {line}"));
+        self.upstream().iter().map(number).collect()
+    }
+
     /// Waits until so many messages have arrived, and returns them.
     #[must_use]
     pub fn wait_for_upstream(&self, count: usize) -> Vec<Value> {
