@@ -1,47 +1,14 @@
 //! MQTT over TCP, on loopback, against a gateway that notes everything.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+mod common;
 
+use common::{start, start_with};
 use edge_core::{
     Channel, CloseReason, Feed, FeedSet, Identity, IncidentKind, Message, Settlement, Source, SystemKey,
 };
+use edge_transport::TransportLimits;
 use edge_transport::mqtt::packet::{ConnectCode, Packet, Publish, Quality};
-use edge_transport::testing::{FakeGateway, MqttClient};
-use edge_transport::{Listener, MqttListener, Resources, Stop, Stopper, TransportLimits};
-use tokio::task::JoinSet;
-
-struct Running {
-    gateway: FakeGateway,
-    address: SocketAddr,
-    stopper: Stopper,
-    resources: Resources,
-    tasks: JoinSet<()>,
-}
-
-async fn start_with(limits: TransportLimits) -> Running {
-    let resources = Resources::new(limits);
-    let listener = MqttListener::bind("127.0.0.1:0", &resources).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stopper, stop) = Stop::pair();
-    let gateway = FakeGateway::new();
-    let mut tasks = JoinSet::new();
-    let serving = Box::new(listener).serve(Arc::new(gateway.clone()), stop);
-    tasks.spawn(async move { serving.await.unwrap() });
-    Running { gateway, address, stopper, resources, tasks }
-}
-
-async fn start() -> Running {
-    start_with(TransportLimits::default()).await
-}
-
-impl Running {
-    async fn client(&self, id: &str) -> MqttClient {
-        let mut client = MqttClient::dial(self.address).await.unwrap();
-        assert_eq!(client.connect(id, FakeGateway::TOKEN).await.unwrap(), ConnectCode::Accepted);
-        client
-    }
-}
+use edge_transport::testing::MqttClient;
 
 #[tokio::test]
 async fn telemetry_is_published_and_acknowledged() {

@@ -101,14 +101,14 @@ impl std::str::FromStr for ConnectionString {
         }
         let [host, device, module, key, gateway_host, x509] = values;
         let missing = |name| ConnectionStringError::Missing { name };
-        let device: DeviceId = device.ok_or(missing("DeviceId"))?.parse()?;
+        let device: DeviceId = device.ok_or_else(|| missing("DeviceId"))?.parse()?;
         let key = match key {
             Some(key) => Some(key.parse()?),
             None if x509.is_some_and(|value| value.eq_ignore_ascii_case("true")) => None,
             None => return Err(missing("SharedAccessKey")),
         };
         Ok(Self {
-            host: host.filter(|host| !host.is_empty()).ok_or(missing("HostName"))?.to_owned(),
+            host: host.filter(|host| !host.is_empty()).ok_or_else(|| missing("HostName"))?.to_owned(),
             identity: match module {
                 Some(module) => Identity::of_module(device, module.parse::<ModuleId>()?),
                 None => Identity::of_device(device),

@@ -101,11 +101,12 @@ impl<'a> SasToken<'a> {
             }
         }
         let missing = |field| SasTokenError::Missing { field };
-        let expiry = se.ok_or(missing("se"))?;
+        let expiry = se.ok_or_else(|| missing("se"))?;
         let seconds: u64 = expiry.parse().map_err(|_| SasTokenError::Expiry)?;
-        let signature = percent::decode(sig.ok_or(missing("sig"))?).ok_or(SasTokenError::Signature)?;
+        let signature =
+            percent::decode(sig.ok_or_else(|| missing("sig"))?).ok_or(SasTokenError::Signature)?;
         Ok(Self {
-            resource: sr.ok_or(missing("sr"))?,
+            resource: sr.ok_or_else(|| missing("sr"))?,
             expiry,
             expires: Timestamp::from_unix_ms(seconds.saturating_mul(1000)),
             signature: STANDARD.decode(signature.as_bytes()).map_err(|_| SasTokenError::Signature)?,

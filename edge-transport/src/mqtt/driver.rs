@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use edge_core::{Gateway, Incident, Receipt, Refusal, Session};
+use edge_core::{Gateway, Incident, IncidentKind, Receipt, Refusal, Session};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
@@ -148,14 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         self.receipts.push_back(session.unsubscribe(feeds));
                     }
                 }
-                Output::Report(kind, detail) => {
-                    let detail = format_args!("{detail}");
-                    let mut incident = Incident::new(kind, PROTOCOL, detail);
-                    incident.identity =
-                        self.session.as_ref().map(|session| &session.authenticated().identity);
-                    incident.peer = self.peer;
-                    self.gateway.report(&incident);
-                }
+                Output::Report(kind, detail) => self.report(kind, &detail),
                 Output::Close => {
                     self.opening = None;
                     self.session = None;
@@ -164,6 +157,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
+    }
+
+    fn report(&self, kind: IncidentKind, detail: &str) {
+        let detail = format_args!("{detail}");
+        let mut incident = Incident::new(kind, PROTOCOL, detail);
+        incident.identity = self.session.as_ref().map(|session| &session.authenticated().identity);
+        incident.peer = self.peer;
+        self.gateway.report(&incident);
     }
 
     fn hear_stop(&mut self, now: Instant, cx: &mut Context<'_>, workspace: &mut Workspace) {
@@ -224,6 +225,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     break;
                 }
                 Poll::Ready(Err(error)) => {
+                    if error.kind() == io::ErrorKind::InvalidData {
+                        self.report(IncidentKind::Malformed, &error.to_string());
+                    }
                     self.lost(&error);
                     ended = true;
                     break;

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use edge_core::Gateway;
 use tokio::net::TcpListener;
 
-use super::driver::Connection;
 use super::session::PROTOCOL;
-use crate::{Listener, ListenerError, Resources, Stop, driver};
+use crate::prepare::{Newcomer, Prepared};
+use crate::{Listener, ListenerError, Resources, Stop, TlsServer, driver};
 
-/// Accepts MQTT 3.1.1 clients.
+/// Accepts MQTT 3.1.1 clients, over TLS when told so.
 ///
 /// Without TLS, tokens and messages go in the clear: for trusted networks and for measurement.
 ///
@@ -30,6 +30,7 @@ use crate::{Listener, ListenerError, Resources, Stop, driver};
 #[derive(Debug)]
 pub struct MqttListener {
     listener: TcpListener,
+    tls: Option<TlsServer>,
     resources: Resources,
 }
 
@@ -42,7 +43,14 @@ impl MqttListener {
     /// # Cancel safety
     /// Cancel-safe: nothing is listened on.
     pub async fn bind(address: &str, resources: &Resources) -> Result<Self, ListenerError> {
-        Ok(Self { listener: driver::bind(address).await?, resources: resources.clone() })
+        Ok(Self { listener: driver::bind(address).await?, tls: None, resources: resources.clone() })
+    }
+
+    /// Speaks TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsServer) -> Self {
+        self.tls = Some(tls);
+        self
     }
 }
 
@@ -53,11 +61,22 @@ impl Listener for MqttListener {
     }
 
     async fn serve(self: Box<Self>, gateway: Arc<dyn Gateway>, stop: Stop) -> Result<(), ListenerError> {
-        let Self { listener, resources } = *self;
+        let Self { listener, tls, resources } = *self;
+        // A plain connection and one with TLS are tasks of different size.
+        let Some(tls) = tls else {
+            return driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {
+                let (newcomer, stream) = Newcomer::new(accepted, &gateway, &stop);
+                newcomer.into_connection(stream)
+            })
+            .await;
+        };
         driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {
-            let peer = Some(accepted.peer);
-            let (gateway, stop) = (Arc::clone(&gateway), stop.clone());
-            Connection::new(accepted.stream, gateway, stop, accepted.slot, peer, Vec::new())
+            let (mut newcomer, stream) = Newcomer::new(accepted, &gateway, &stop);
+            let tls = tls.clone();
+            Prepared::new(async move {
+                let stream = newcomer.handshake(stream, &tls).await?;
+                Some(newcomer.into_connection(stream))
+            })
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! MQTT: packets, the server's side of a session, and the listener.
 
-mod driver;
+pub(crate) mod driver;
 pub(crate) mod listener;
 pub mod packet;
 pub mod session;
