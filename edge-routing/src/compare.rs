@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use hashbrown::HashMap;
+
 use crate::fields::Fields;
 use crate::matches::Matches;
 use crate::route::Route;
@@ -117,25 +119,14 @@ impl<'r> Comparison<'r> {
     /// The counts so far.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let count = |side: &Side<'_>, name: &str| {
-            let at = side.router.routes().iter().position(|route| route.name() == name);
-            at.and_then(|at| side.counts.get(at)).copied()
+        let (old, new) = (self.old.by_name(), self.new.by_name());
+        let count = |name: &str| RouteCount {
+            name: name.into(),
+            old: old.get(name).copied().unwrap_or(0),
+            new: new.get(name).copied().unwrap_or(0),
         };
-        let mut routes = Vec::new();
-        for route in self.old.router.routes() {
-            let new = count(&self.new, route.name()).unwrap_or(0);
-            routes.push(RouteCount {
-                name: route.name().into(),
-                old: count(&self.old, route.name()).unwrap_or(0),
-                new,
-            });
-        }
-        for route in self.new.router.routes() {
-            if self.old.router.routes().iter().all(|old| old.name() != route.name()) {
-                let new = count(&self.new, route.name()).unwrap_or(0);
-                routes.push(RouteCount { name: route.name().into(), old: 0, new });
-            }
-        }
+        let added = self.new.router.routes().iter().filter(|route| !old.contains_key(route.name()));
+        let routes = self.old.router.routes().iter().chain(added).map(|route| count(route.name())).collect();
         Summary { messages: self.messages, changed: self.changed, routes }
     }
 }
@@ -152,6 +143,10 @@ impl<'r> Side<'r> {
                 *count += 1;
             }
         }
+    }
+
+    fn by_name(&self) -> HashMap<&'r str, u64> {
+        self.router.routes().iter().map(Route::name).zip(self.counts.iter().copied()).collect()
     }
 
     fn deliveries(&self) -> impl Iterator<Item = (&'r Route, String)> {

@@ -31,6 +31,7 @@ extern crate alloc;
 
 mod ast;
 mod body;
+mod case;
 mod check;
 mod compare;
 mod condition;
@@ -61,6 +62,7 @@ mod token;
 mod trap;
 mod value;
 
+pub use case::{Case, CaseOutcome, CaseText, Verdict};
 pub use compare::{Change, Comparison, RouteCount, Summary};
 pub use condition::Condition;
 pub use desired::EdgeHubConfig;

@@ -117,7 +117,7 @@ impl fmt::Display for Priority {
 }
 
 /// A compiled route.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     name: Box<str>,
     text: Box<str>,
@@ -126,6 +126,7 @@ pub struct Route {
     priority: Priority,
     time_to_live_secs: Option<u32>,
     condition: Option<Span>,
+    sink_span: Span,
     pub(crate) root: ExprId,
 }
 
@@ -164,6 +165,12 @@ impl Route {
     #[must_use]
     pub const fn sink(&self) -> &Sink {
         &self.sink
+    }
+
+    /// The endpoint as written.
+    #[must_use]
+    pub fn sink_text(&self) -> &str {
+        self.sink_span.slice(&self.text)
     }
 
     /// Its priority.
@@ -280,6 +287,7 @@ fn compile_text(
         priority: priority?,
         time_to_live_secs: spec.time_to_live_secs.filter(|&secs| secs > 0),
         condition: syntax.condition.as_ref().map(|(_, span)| *span),
+        sink_span: syntax.sink_span,
         root,
     })
 }

@@ -151,6 +151,17 @@ impl Router {
         self.settle(matches);
     }
 
+    /// The condition of one of the routes, whatever the source.
+    pub(crate) fn condition<F: Fields + ?Sized>(
+        &self,
+        route: &Route,
+        message: &F,
+        matches: &mut Matches,
+    ) -> Truth {
+        let (scratch, ..) = matches.begin();
+        scratch.with(&self.program, message, |eval| eval.value(route.root).truth())
+    }
+
     /// Makes deliveries of the routes found.
     fn settle(&self, matches: &mut Matches) {
         matches.settle(self.endpoints.len(), |index| {

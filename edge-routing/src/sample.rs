@@ -9,7 +9,7 @@ use crate::fields::{Fields as _, Sample};
 use crate::json::{Cursor, Malformed, RawStr};
 
 /// Levels of a line: those of a body, and those around it.
-const MAX_LEVELS: usize = 80;
+pub(crate) const MAX_LEVELS: usize = 80;
 
 /// A text that is not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,38 +62,47 @@ impl Sample {
     /// # Ok::<(), edge_routing::SampleError>(())
     /// ```
     pub fn parse(json: &str) -> Result<Self, SampleError> {
-        let mut sample = Self::new("/messages");
-        let mut body = Body::default();
-        let mut cursor = Cursor::new(json);
-        cursor.members(MAX_LEVELS, |cursor, name| {
-            match name.raw {
-                "source" => sample.set_source(cursor.string()?),
-                "properties" => sample = values(cursor, core::mem::take(&mut sample), Self::with_property)?,
-                "systemProperties" => {
-                    sample = values(cursor, core::mem::take(&mut sample), Self::with_system_property)?
-                }
-                "contentType" | "contentEncoding" | "enqueuedTime" => {
-                    if let Some(value) = scalar(cursor)? {
-                        sample = core::mem::take(&mut sample).with_system_property(name.raw, Some(&value));
-                    }
-                }
-                "body" => body.json = Some(cursor.raw(MAX_LEVELS - 1)?).filter(|json| *json != "null"),
-                "bodyText" => body.text = scalar(cursor)?,
-                "bodyHex" => body.bytes = decoded(cursor, hex)?,
-                "bodyBase64" => body.bytes = decoded(cursor, base64)?,
-                _ => cursor.skip(MAX_LEVELS - 1)?,
-            }
-            Ok(())
-        })?;
-        cursor.end()?;
-        let bytes = match (body.bytes, body.json, body.text) {
-            (Some(bytes), _, _) => bytes,
-            (None, Some(json), _) => encoded(&sample, json),
-            (None, None, Some(text)) => encoded(&sample, &text),
-            (None, None, None) => Vec::new(),
-        };
-        Ok(sample.with_body(bytes))
+        read(json).map(|(sample, _)| sample)
     }
+}
+
+/// Reads a message, and whether it says where it comes from.
+pub(crate) fn read(json: &str) -> Result<(Sample, bool), SampleError> {
+    let mut sample = Sample::new("/messages");
+    let mut has_source = false;
+    let mut body = Body::default();
+    let mut cursor = Cursor::new(json);
+    cursor.members(MAX_LEVELS, |cursor, name| {
+        match name.raw {
+            "source" => {
+                sample.set_source(cursor.string()?);
+                has_source = true;
+            }
+            "properties" => sample = values(cursor, core::mem::take(&mut sample), Sample::with_property)?,
+            "systemProperties" => {
+                sample = values(cursor, core::mem::take(&mut sample), Sample::with_system_property)?
+            }
+            "contentType" | "contentEncoding" | "enqueuedTime" => {
+                if let Some(value) = scalar(cursor)? {
+                    sample = core::mem::take(&mut sample).with_system_property(name.raw, Some(&value));
+                }
+            }
+            "body" => body.json = Some(cursor.raw(MAX_LEVELS - 1)?).filter(|json| *json != "null"),
+            "bodyText" => body.text = scalar(cursor)?,
+            "bodyHex" => body.bytes = decoded(cursor, hex)?,
+            "bodyBase64" => body.bytes = decoded(cursor, base64)?,
+            _ => cursor.skip(MAX_LEVELS - 1)?,
+        }
+        Ok(())
+    })?;
+    cursor.end()?;
+    let bytes = match (body.bytes, body.json, body.text) {
+        (Some(bytes), _, _) => bytes,
+        (None, Some(json), _) => encoded(&sample, json),
+        (None, None, Some(text)) => encoded(&sample, &text),
+        (None, None, None) => Vec::new(),
+    };
+    Ok((sample.with_body(bytes), has_source))
 }
 
 /// The bytes of a text in the encoding that the message declares.
@@ -113,7 +122,7 @@ fn text(raw: RawStr<'_>) -> String {
 }
 
 /// A text, or another value as it is written; null is none.
-fn scalar(cursor: &mut Cursor<'_>) -> Result<Option<String>, Malformed> {
+pub(crate) fn scalar(cursor: &mut Cursor<'_>) -> Result<Option<String>, Malformed> {
     match cursor.peek() {
         Some(b'"') => cursor.string().map(|raw| Some(text(raw))),
         Some(b'n') => cursor.word("null").map(|()| None),

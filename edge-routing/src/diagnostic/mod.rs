@@ -161,7 +161,8 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    pub(crate) fn harden(&mut self) {
+    /// Makes every warning an error.
+    pub fn harden(&mut self) {
         self.list.iter_mut().for_each(Diagnostic::harden);
     }
 }

@@ -1,0 +1,76 @@
+//! `routes eval --batch`: one case a line in, one result a line out.
+
+use std::io::{BufRead as _, Write};
+
+use edge_routing::{Case, CaseOutcome, Route, Verdict};
+use serde_json::{Value, json};
+
+use crate::{End, Words, file, json, written};
+
+pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
+    let [path] = words.files.as_slice() else { return Err("eval needs one file of cases".into()) };
+    if !words.has("--batch") {
+        return Err("eval needs --batch".into());
+    }
+    let mut lines = file::lines(path)?;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = lines.read_until(b'\n', &mut line).map_err(|error| format!("{path}: {error}"))?;
+        if read == 0 {
+            return Ok(End::Fine);
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        writeln!(out, "{}", result(&line)).map_err(written)?;
+    }
+}
+
+fn result(line: &[u8]) -> Value {
+    let text = match std::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) => return unreadable(&error.to_string()),
+    };
+    match Case::parse(text.trim_end_matches(['\r', '\n'])) {
+        Ok(case) => shown(&case.run()),
+        Err(error) => unreadable(&error.to_string()),
+    }
+}
+
+fn unreadable(reason: &str) -> Value {
+    json!({ "result": "parse_error", "errors": [{ "code": "input", "message": reason }], "warnings": [] })
+}
+
+fn shown(outcome: &CaseOutcome) -> Value {
+    let result = match outcome.verdict {
+        Verdict::True => Value::Bool(true),
+        Verdict::False => Value::Bool(false),
+        Verdict::Undefined => "undefined".into(),
+        Verdict::ParseError => "parse_error".into(),
+        _ => Value::Null,
+    };
+    let list = |found: &[edge_routing::Diagnostic]| found.iter().map(json::diagnostic).collect::<Vec<_>>();
+    let mut value =
+        json!({ "result": result, "errors": list(&outcome.errors), "warnings": list(&outcome.warnings) });
+    if let Some(route) = &outcome.route {
+        value["source"] = route.source().path().into();
+        value["source_prefix"] = route.source().prefix().into();
+        value["condition"] = route.condition().into();
+        value["endpoint"] = endpoint(route);
+    }
+    value
+}
+
+/// The endpoint as written, in its parts.
+fn endpoint(route: &Route) -> Value {
+    let text = route.sink_text();
+    match text.split_once('(') {
+        None => json!({ "kind": "system", "name": text }),
+        Some((name, rest)) => {
+            let quoted = rest.trim_end().trim_end_matches(')').trim();
+            let argument = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or("");
+            json!({ "kind": "function", "name": name.trim_end(), "arg": argument })
+        }
+    }
+}
