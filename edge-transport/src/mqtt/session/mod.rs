@@ -18,6 +18,8 @@ mod greeting;
 mod inbound;
 mod outbound;
 mod partial;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
