@@ -68,6 +68,11 @@ impl Resources {
         Share::of(&self.0.partial_before_connect)
     }
 
+    #[cfg(test)]
+    pub(crate) fn partial_bytes(&self) -> usize {
+        self.0.partial.used() + self.0.partial_before_connect.used()
+    }
+
     pub(crate) fn partial(&self) -> Share {
         Share::of(&self.0.partial)
     }

@@ -25,6 +25,9 @@ use crate::workspace::Workspace;
 /// After how many rounds a connection lets others have the thread.
 const MAX_ROUNDS: usize = 8;
 
+#[cfg(test)]
+mod tests;
+
 type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Session>, Refusal>> + Send>>;
 
 /// A connection as a task: resolves when it is over.
