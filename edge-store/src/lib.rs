@@ -35,7 +35,7 @@
 //!   0  8  "EDGESEG", version 1                  0  4  CRC-32 (IEEE) of the rest of the record, without padding,
 //!   8  8  number of the segment                       continued from the CRC-32 of salt and number of the segment
 //!  16  8  salt: a random number of the store    4  4  length of the payload
-//!  24  4  reserved = 0                          8  1  kind
+//!  24  4  1: the file was another segment       8  1  kind
 //!  28  4  CRC-32 of the 28 bytes before         9  1  flags
 //!                                              10  2  0x5ED6
 //!                                              12  4  how many targets a message has; otherwise 0
@@ -57,6 +57,9 @@
 //! and never used for another name. A segment begins with a batch that repeats everything the log knows of queues and
 //! routes, so those before it can be removed in any order; it is synced before the next one begins, and ends with an
 //! index unless the process was killed. A new segment is begun at every opening.
+//!
+//! A dead segment may be renamed and become the next one, for that is quicker than a new file: what is left of it behind
+//! the end of the new one never fits its checksums, and is cut off when the segment is complete.
 //!
 //! Reading stops at the first byte of the newest segment that is no record, and forgets a batch without its last
 //! record: that is the end that was being written. But when a record further on says that all before it had been synced,

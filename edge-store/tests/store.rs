@@ -89,6 +89,34 @@ async fn space_comes_back_also_from_the_middle() {
 }
 
 #[tokio::test]
+async fn dead_segments_become_new_ones_while_there_is_traffic() {
+    let disk = edge_store::testing::CrashFs::new();
+    let (store, _) = SegmentStore::open_on(std::sync::Arc::new(disk.clone()), "dir", small()).unwrap();
+    let to = targets("q:r");
+    let is_recycled = |path: &std::path::PathBuf| disk.read(path).is_some_and(|content| content[24] == 1);
+    let mut recycled = 0;
+    for n in 0..200 {
+        store.append(vec![entry(&to, format!("{n:0>1000}"))], Durability::Synced).await.unwrap();
+        let read = store.read(&queue("q"), n, entries(1)).await.unwrap();
+        assert_eq!(bodies(&read), [format!("{n:0>1000}")]);
+        store.trim(&queue("q"), n.saturating_sub(3)).unwrap();
+        recycled = recycled.max(disk.paths().iter().filter(|path| is_recycled(path)).count());
+        assert!(store.usage().used_bytes < 5 * 16 * 1024, "{}", store.usage().used_bytes);
+    }
+    assert!(recycled > 0);
+    for (copy, clean) in [(disk.after_kill(), true), (disk.after_power_loss(2), true)] {
+        let (store, recovery) = SegmentStore::open_on(std::sync::Arc::new(copy), "dir", small()).unwrap();
+        assert_eq!(recovery.is_clean(), clean, "{recovery}");
+        assert_eq!(bodies(&read_all(&store, &queue("q"), 197).await).len(), 3);
+    }
+    store.flush().await.unwrap();
+    store.trim(&queue("q"), 200).unwrap();
+    store.flush().await.unwrap();
+    assert!(store.usage().used_bytes < 16 * 1024, "no spare is kept in quiet times");
+    assert_eq!(disk.used_bytes(), store.usage().used_bytes);
+}
+
+#[tokio::test]
 async fn expired_segments_are_given_up_and_counted_once() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir, &small());

@@ -23,7 +23,7 @@ const GOLDEN: &str = "\
 fn the_format_does_not_change() {
     let queue = QueueId::new("$upstream".parse().unwrap(), Priority::DEFAULT);
     let mut encoder = Encoder::new();
-    encoder.begin(Header { number: 5, salt: 0x0a0b });
+    encoder.begin(Header { number: 5, salt: 0x0a0b, recycled: false });
     encoder.route(false, 1, &"hot".parse().unwrap());
     encoder.queue(true, 2, &queue, 3, 7);
     encoder.after_sync();

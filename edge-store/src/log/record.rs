@@ -87,11 +87,10 @@ pub(crate) struct TargetEntry {
 impl TargetEntry {
     pub(crate) fn encode(&self) -> [u8; TARGET_BYTES] {
         let mut bytes = [0; TARGET_BYTES];
-        let fields = self.queue.to_le_bytes().into_iter().chain(self.route.to_le_bytes());
-        let fields = fields.chain(self.offset.to_le_bytes()).chain(self.expires.to_le_bytes());
-        for (to, from) in bytes.iter_mut().zip(fields) {
-            *to = from;
-        }
+        bytes[..4].copy_from_slice(&self.queue.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.route.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.offset.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.expires.to_le_bytes());
         bytes
     }
 

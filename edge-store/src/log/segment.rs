@@ -14,6 +14,8 @@ pub(crate) struct Header {
     pub(crate) number: u64,
     /// A random number of the store: bytes in a message cannot be made to look like a record.
     pub(crate) salt: u64,
+    /// Whether the file was another segment before: behind the end of this one its bytes may follow.
+    pub(crate) recycled: bool,
 }
 
 impl Header {
@@ -21,6 +23,7 @@ impl Header {
         let mut bytes = [0; HEADER_BYTES as usize];
         let (checked, checksum) = bytes.split_at_mut(28);
         let fields = MAGIC.into_iter().chain(self.number.to_le_bytes()).chain(self.salt.to_le_bytes());
+        let fields = fields.chain(u32::from(self.recycled).to_le_bytes());
         for (to, from) in checked.iter_mut().zip(fields) {
             *to = from;
         }
@@ -31,7 +34,11 @@ impl Header {
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let checked = bytes.get(..28)?;
         let valid = checked.starts_with(&MAGIC) && get_u32(bytes, 28)? == crc32fast::hash(checked);
-        let header = Self { number: get_u64(bytes, 8)?, salt: get_u64(bytes, 16)? };
+        let header = Self {
+            number: get_u64(bytes, 8)?,
+            salt: get_u64(bytes, 16)?,
+            recycled: get_u32(bytes, 24)? & 1 != 0,
+        };
         valid.then_some(header)
     }
 }
@@ -61,15 +68,15 @@ mod tests {
 
     #[test]
     fn the_header_does_not_change() {
-        let header = Header { number: 0x0102, salt: 0x0a0b_0c0d };
-        let golden = b"EDGESEG\x01\x02\x01\0\0\0\0\0\0\x0d\x0c\x0b\x0a\0\0\0\0\0\0\0\0";
+        let header = Header { number: 0x0102, salt: 0x0a0b_0c0d, recycled: true };
+        let golden = b"EDGESEG\x01\x02\x01\0\0\0\0\0\0\x0d\x0c\x0b\x0a\0\0\0\0\x01\0\0\0";
         assert_eq!(header.encode()[..28], golden[..]);
         assert_eq!(Header::decode(&header.encode()), Some(header));
     }
 
     #[test]
     fn a_changed_header_is_refused() {
-        let bytes = Header { number: 7, salt: 9 }.encode();
+        let bytes = Header { number: 7, salt: 9, recycled: false }.encode();
         for at in 0..bytes.len() {
             let mut changed = bytes;
             changed[at] ^= 1;

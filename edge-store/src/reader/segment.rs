@@ -34,10 +34,12 @@ impl Reader {
         let mut copied = Copied::default();
         let mut expected = place.from;
         let mut stopped_at = None;
+        let mark = found.mark();
+        let mut damage = Vec::new();
         while expected < place.to && stopped_at.is_none() {
             match walker.next()? {
                 None => break,
-                Some(Step::Damage { from, to }) => self.report(place.segment, from, to),
+                Some(Step::Damage { from, to }) => damage.push((from, to)),
                 Some(Step::Record { position, header }) => {
                     let Some(Record::Message(record)) = Record::decode(&header, walker.payload()) else {
                         continue;
@@ -56,6 +58,15 @@ impl Reader {
                     copied.entries.push((target, record.enqueued, start..copied.bytes.len()));
                 }
             }
+        }
+        let is_whole = damage.is_empty() && (stopped_at.is_some() || expected == place.to);
+        if !is_whole && !self.shared.lock().segments.contains_key(&place.segment) {
+            // It was trimmed, and has become another segment, while it was read.
+            found.go_back(&mark);
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        for (from, to) in damage {
+            self.report(place.segment, from, to);
         }
         if stopped_at.is_none() && expected < place.to {
             found.batch.damaged += place.to - expected;

@@ -88,7 +88,14 @@ impl Recovered {
                 self.set_aside(fs, dir, number, len, is_newest)?;
                 continue;
             };
-            let segment = Scan { number, len, salt, is_newest, has_header: header.is_some() };
+            let segment = Scan {
+                number,
+                len,
+                salt,
+                is_newest,
+                has_header: header.is_some(),
+                recycled: header.is_some_and(|header| header.recycled),
+            };
             if by_index && !is_newest && scan_index(fs, dir, segment, &mut self.replay)? {
                 self.segments.push((number, len));
                 continue;
@@ -105,7 +112,7 @@ impl Recovered {
             }
             if is_newest && found.end < len {
                 cut(fs, dir, number, found.end)?;
-                self.report.bytes_cut += len - found.end;
+                self.report.bytes_cut += found.unfinished;
             }
             if header.is_none() && !is_newest {
                 found.damage.insert(0, (0, HEADER_BYTES));

@@ -20,6 +20,8 @@ pub(super) struct Scan {
     /// Only the newest segment can have a torn end: the others were synced before it began.
     pub(super) is_newest: bool,
     pub(super) has_header: bool,
+    /// Whether other bytes may follow the end.
+    pub(super) recycled: bool,
 }
 
 /// What was in it.
@@ -28,6 +30,8 @@ pub(super) struct Scanned {
     pub(super) records: u64,
     /// Where the last batch that counts ends.
     pub(super) end: u64,
+    /// Bytes of records behind it that do not count, or of what may have been some.
+    pub(super) unfinished: u64,
     /// Bytes that are no records, among those that count.
     pub(super) damage: Vec<(u64, u64)>,
 }
@@ -92,6 +96,7 @@ pub(super) fn scan(
     let mut staged = Vec::new();
     let mut staged_records = 0;
     let mut doubtful = Vec::new();
+    let mut last_record_end = HEADER_BYTES;
     if !segment.has_header && segment.is_newest {
         doubtful.push((0, HEADER_BYTES));
     }
@@ -114,6 +119,7 @@ pub(super) fn scan(
                 }
                 stage(&mut staged, position, Record::decode(&header, walker.payload()));
                 staged_records += 1;
+                last_record_end = walker.position();
                 if header.flags & LAST != 0 && doubtful.is_empty() {
                     apply(&mut staged, segment.number, replay);
                     found.records += std::mem::take(&mut staged_records);
@@ -122,12 +128,15 @@ pub(super) fn scan(
             }
         }
     }
+    let written_end = if segment.recycled { last_record_end } else { segment.len };
     if !segment.is_newest {
+        doubtful.retain(|&(from, _)| from < written_end);
         apply(&mut staged, segment.number, replay);
         found.damage.append(&mut doubtful);
         found.records += staged_records;
-        found.end = segment.len;
+        found.end = written_end;
     }
+    found.unfinished = written_end.saturating_sub(found.end);
     Ok(found)
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) active: u64,
     /// Bytes of all segments.
     pub(crate) file_bytes: u64,
+    /// How long the file of the active segment was when it was begun.
+    pub(crate) reserved: u64,
     pub(crate) written_bytes: u64,
     pub(crate) syncs: u64,
     pub(crate) mail: Mail,
@@ -142,6 +144,7 @@ impl State {
             segments: BTreeMap::new(),
             active: 0,
             file_bytes: 0,
+            reserved: 0,
             written_bytes: 0,
             syncs: 0,
             mail: Mail::default(),
@@ -196,7 +199,8 @@ impl State {
     }
 
     pub(crate) fn used_bytes(&self) -> u64 {
-        self.file_bytes + self.mail.unwritten_bytes
+        let active = self.segments.get(&self.active).map_or(0, |segment| segment.bytes);
+        self.file_bytes + self.reserved.saturating_sub(active) + self.mail.unwritten_bytes
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -44,8 +44,9 @@ impl State {
         self.evict();
     }
 
-    /// The active segment is full, and `next` takes its place.
-    pub(crate) fn seal_active(&mut self, next: u64) {
+    /// The active segment is full, and `next` takes its place, in a file that has `reserved` bytes already.
+    pub(crate) fn seal_active(&mut self, next: u64, reserved: u64) {
+        self.reserved = reserved;
         let sealed = self.active;
         self.active = next;
         self.segments.insert(next, Segment::default());
@@ -71,6 +72,13 @@ impl State {
             .filter(|(_, e)| e.segment == segment)
             .map(|(number, extent)| (number, extent.clone()))
             .collect()
+    }
+
+    /// Returns whether a dead segment is worth keeping to become the next one: it is large enough, and there is room.
+    pub(crate) fn suits_as_spare(&self, number: u64) -> bool {
+        let bytes = self.segments.get(&number).map_or(0, |segment| segment.bytes);
+        let has_room = self.options.max_bytes.is_none_or(|max| self.used_bytes() < max / 2);
+        has_room && bytes >= self.options.segment_bytes / 2 && bytes <= self.options.segment_bytes * 2
     }
 
     /// A segment file is gone.

@@ -19,6 +19,14 @@ pub(crate) struct Found {
 /// What [`Message::size`] does not count of a message's stored form.
 const MESSAGE_HEADER_BYTES: usize = 16;
 
+/// The counters of a read.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    entries: usize,
+    bytes: usize,
+    damaged: u64,
+}
+
 /// Where to read on.
 #[derive(Debug)]
 pub(crate) enum Place {
@@ -57,6 +65,15 @@ impl Found {
             self.entries += 1;
         }
         fits
+    }
+
+    /// Returns the counters, to go back to when what was read turns out to be nothing.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { entries: self.entries, bytes: self.bytes, damaged: self.batch.damaged }
+    }
+
+    pub(crate) fn go_back(&mut self, mark: &Mark) {
+        (self.entries, self.bytes, self.batch.damaged) = (mark.entries, mark.bytes, mark.damaged);
     }
 
     fn is_full(&self) -> bool {

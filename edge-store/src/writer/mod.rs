@@ -43,6 +43,10 @@ pub(crate) struct Writer {
     synced: Vec<ReceiptSender>,
     /// Segments to unlink once it is durable that they hold nothing.
     dead: Vec<u64>,
+    /// A dead segment that is kept to become the next one.
+    spare: Option<u64>,
+    /// Whether one may be kept.
+    keeps_spare: bool,
     /// Why the last attempt failed; everything is kept for the next one.
     failed: Option<StoreError>,
 }
@@ -58,6 +62,8 @@ struct Active {
     synced: u64,
     /// Where the snapshot at its beginning ends.
     snapshot_end: u64,
+    /// How long the file was when it was begun: a recycled one has its blocks already.
+    reserved: u64,
     /// Where the segment ended when its index was written last.
     indexed: u64,
     /// Whether the name of the file may be lost with the power.

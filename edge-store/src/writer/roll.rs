@@ -6,7 +6,7 @@ use std::sync::Arc;
 use edge_core::StoreError;
 
 use super::{Active, Encoded, Failure, Ledger, Writer, write_error};
-use crate::fs::FsLock;
+use crate::fs::{FsFile, FsLock};
 use crate::log::{Encoder, Header, file_name};
 use crate::shared::Shared;
 
@@ -24,7 +24,7 @@ impl Writer {
         ledger: Ledger,
         number: u64,
     ) -> io::Result<Self> {
-        let file = shared.fs.create(&shared.path(number))?;
+        let active = Active::new(number, shared.fs.create(&shared.path(number))?);
         let options = shared.lock().options.clone();
         let mut writer = Self {
             shared,
@@ -33,21 +33,15 @@ impl Writer {
             gather: options.gather,
             last_group: 0,
             ledger,
-            active: Active {
-                number,
-                file,
-                position: 0,
-                synced: 0,
-                snapshot_end: 0,
-                indexed: 0,
-                name_unsynced: true,
-            },
+            active,
             encoder: Encoder::new(),
             encoded: Encoded::default(),
             queued: std::collections::VecDeque::new(),
             written: Vec::new(),
             synced: Vec::new(),
             dead: Vec::new(),
+            spare: None,
+            keeps_spare: false,
             failed: None,
         };
         writer.begin_segment();
@@ -70,15 +64,48 @@ impl Writer {
     /// Puts the next segment in the place of the active one; all that is encoded has been written.
     pub(super) fn roll(&mut self) -> Result<(), Failure> {
         self.write_index()?;
+        self.cut_reserve()?;
         self.sync()?;
         let number = self.active.number + 1;
-        let created = self.shared.fs.create(&self.shared.path(number));
-        let file =
-            created.map_err(|e| Failure::Write(write_error(format!("creating {}", file_name(number)), e)))?;
-        self.active =
-            Active { number, file, position: 0, synced: 0, snapshot_end: 0, indexed: 0, name_unsynced: true };
+        let next = match self.spare.take() {
+            Some(spare) => self.recycle(spare, number)?,
+            None => self.shared.fs.create(&self.shared.path(number)).map(|file| Active::new(number, file)),
+        };
+        let next = next
+            .map_err(|error| Failure::Write(write_error(format!("creating {}", file_name(number)), error)))?;
+        self.active = next;
         self.begin_segment();
-        self.shared.lock().seal_active(number);
+        self.shared.lock().seal_active(number, self.active.reserved);
+        Ok(())
+    }
+
+    /// Makes a dead segment the next one: its blocks are there already, which is quicker than a new file.
+    fn recycle(&mut self, spare: u64, number: u64) -> Result<io::Result<Active>, Failure> {
+        // From here on a reader that is still in it knows that what it reads is nothing.
+        self.shared.lock().unlinked(spare);
+        let (old, new) = (self.shared.path(spare), self.shared.path(number));
+        if let Err(error) = self.shared.fs.rename(&old, &new) {
+            self.dead.push(spare);
+            return Ok(Err(error));
+        }
+        // The old name must not come back with what is written from now on.
+        self.shared.fs.sync_dir(&self.shared.dir).map_err(Failure::Sync)?;
+        let opened = self.shared.fs.open(&new).and_then(|file| Ok((file.len()?, file)));
+        Ok(opened.map(|(reserved, file)| Active {
+            reserved,
+            name_unsynced: false,
+            ..Active::new(number, file)
+        }))
+    }
+
+    /// Cuts off what a recycled segment has behind its end.
+    fn cut_reserve(&mut self) -> Result<(), Failure> {
+        if self.active.reserved > self.active.position {
+            let cut = self.active.file.set_len(self.active.position);
+            cut.map_err(|error| Failure::Write(self.write_failure(error)))?;
+            self.shared.lock().reserved = 0;
+        }
+        self.active.reserved = 0;
         Ok(())
     }
 
@@ -120,7 +147,11 @@ impl Writer {
     }
 
     fn begin_segment(&mut self) {
-        self.encoder.begin(Header { number: self.active.number, salt: self.shared.salt });
+        self.encoder.begin(Header {
+            number: self.active.number,
+            salt: self.shared.salt,
+            recycled: self.active.reserved > 0,
+        });
         self.ledger.snapshot(&mut self.encoder);
         self.active.snapshot_end = self.encoder.end(0);
     }
@@ -144,8 +175,18 @@ impl Writer {
         }
     }
 
-    /// Unlinks the segments that hold nothing any more; one that cannot be unlinked is tried again later.
+    /// Unlinks the segments that hold nothing any more, or keeps one to be the next; one that cannot be unlinked is tried
+    /// again later.
     pub(super) fn unlink_dead(&mut self) {
+        if !self.keeps_spare || self.failed.is_some() {
+            self.dead.extend(self.spare.take());
+        } else if self.spare.is_none() {
+            let state = self.shared.lock();
+            let suits = |number: &u64| state.suits_as_spare(*number);
+            if let Some(at) = self.dead.iter().position(suits) {
+                self.spare = Some(self.dead.swap_remove(at));
+            }
+        }
         for number in std::mem::take(&mut self.dead) {
             match self.shared.fs.remove(&self.shared.path(number)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -174,5 +215,20 @@ impl Writer {
     /// Returns what a failed write is called.
     pub(super) fn write_failure(&self, error: io::Error) -> StoreError {
         write_error(format!("writing {}", file_name(self.active.number)), error)
+    }
+}
+
+impl Active {
+    fn new(number: u64, file: Box<dyn FsFile>) -> Self {
+        Self {
+            number,
+            file,
+            position: 0,
+            synced: 0,
+            snapshot_end: 0,
+            reserved: 0,
+            indexed: 0,
+            name_unsynced: true,
+        }
     }
 }

@@ -57,6 +57,7 @@ impl Writer {
     }
 
     fn work(&mut self, work: &Work) -> Result<(), Failure> {
+        self.keeps_spare = !work.settles && !work.pressed;
         self.commit(&work.trims, &work.holes, work.settles)?;
         let at_least = if work.pressed { 0 } else { self.segment_bytes / 16 };
         if (work.pressed || work.settles) && self.drop_dead_active(at_least)? {
