@@ -101,6 +101,11 @@ impl Delivery {
         self.redelivered
     }
 
+    /// Says that the receiver has taken the message.
+    pub fn accept(self) {
+        self.settle(Settlement::Accept);
+    }
+
     /// Says what became of the message.
     pub fn settle(mut self, settlement: Settlement) {
         if let Some(settler) = self.settler.take() {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use edge_core::{Authenticated, CloseReason, Identity, Refusal, StoreError};
 use edge_routing::{Diagnostics, RouteSpec};
-use edge_transport::{Listener, ListenerError, MetricsListener, Stop};
+use edge_transport::{Listener, ListenerError, MetricsListener, Stop, Stopper};
 
 use crate::builder::HubBuilder;
 use crate::client::Client;
 use crate::ledger::Ledger;
 use crate::pump::PumpError;
 use crate::shared::{Door, Shared};
-use crate::tasks::{Ended, Tasks};
+use crate::tasks::{Ended, Task, Tasks};
 use crate::timer;
 
 /// Why a running hub had to give up.
@@ -59,28 +59,22 @@ pub struct ShutdownReport {
 /// A filtered route from one module to another, inside one process:
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// use edge_core::Settlement;
 /// use edge_hub::{Hub, Outgoing};
 ///
 /// let hub = Hub::builder("edge1".parse()?)
 ///     .route("hot", r#"FROM /messages/modules/sensor/* WHERE $body.t > 30
 ///                      INTO BrokeredEndpoint("/modules/alarm/inputs/in")"#)
 ///     .build()?;
-/// let (sensor, alarm) = (hub.client("edge1/sensor".parse()?)?, hub.client("edge1/alarm".parse()?)?);
-/// let (stopper, stop) = edge_transport::Stop::pair();
-/// let mut inputs = alarm.inputs();
-/// let work = async {
-///     sensor.send(Outgoing::json(r#"{"t": 21}"#)).await?;
-///     sensor.send(Outgoing::json(r#"{"t": 31}"#)).await?;
-///     let delivery = inputs.next().await.ok_or("the hub has stopped")?;
-///     assert_eq!(delivery.message().body(), br#"{"t": 31}"#);
-///     delivery.settle(Settlement::Accept);
-///     stopper.stop();
-///     Ok::<_, Box<dyn std::error::Error>>(())
-/// };
-/// let (report, done) = tokio::join!(hub.run(stop), work);
-/// done?;
-/// assert_eq!(report?.ledger.total.delivered, 1);
+/// let sensor = hub.client("edge1/sensor".parse()?)?;
+/// let mut inputs = hub.client("edge1/alarm".parse()?)?.inputs();
+/// let running = hub.start();
+/// sensor.send(Outgoing::json(r#"{"t": 21}"#)).await?;
+/// sensor.send(Outgoing::json(r#"{"t": 31}"#)).await?;
+/// let delivery = inputs.next().await.ok_or("the hub has stopped")?;
+/// assert_eq!(delivery.message().body(), br#"{"t": 31}"#);
+/// delivery.accept();
+/// let report = running.stop().await?;
+/// assert_eq!(report.ledger.total.residual(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// # Ok::<(), std::io::Error>(())
@@ -119,6 +113,15 @@ impl Hub {
     /// [`Refusal`] when there are too many clients.
     pub fn client(&self, identity: Identity) -> Result<Client, Refusal> {
         self.handle().client(identity)
+    }
+
+    /// Starts the hub as a task of the caller's runtime, and returns what stops it.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start(self) -> RunningHub {
+        let (stopper, stop) = Stop::pair();
+        RunningHub { stopper, task: Task::start(self.run(stop)) }
     }
 
     /// Runs the hub until `stop` resolves, then stops in order: no new clients, sessions ended, pumps finished with
@@ -168,6 +171,31 @@ impl Hub {
         ended?;
         closed.map_err(HubError::Store)?;
         Ok(ShutdownReport { ledger, orderly })
+    }
+}
+
+/// A hub that runs as a task; dropping it stops the hub, in order, on its own time.
+#[derive(Debug)]
+#[must_use = "dropping it stops the hub"]
+pub struct RunningHub {
+    stopper: Stopper,
+    task: Task<Result<ShutdownReport, HubError>>,
+}
+
+impl RunningHub {
+    /// Stops the hub in order, and returns what it left.
+    ///
+    /// # Errors
+    /// [`HubError`] when a part of the hub had to give up, now or earlier.
+    ///
+    /// # Cancel safety
+    /// Detached: the hub stops whether or not the future is kept.
+    pub async fn stop(self) -> Result<ShutdownReport, HubError> {
+        self.stopper.stop();
+        match self.task.ended().await {
+            Ended::Returned(report) => report,
+            Ended::Panicked(what) => Err(HubError::Panicked { what }),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ mod timer;
 pub use builder::HubBuilder;
 pub use client::{Client, Inputs, Outgoing, SendError};
 pub use edge_routing::{Diagnostics, RouteSpec};
-pub use hub::{Hub, HubError, HubHandle, ShutdownReport};
+pub use hub::{Hub, HubError, HubHandle, RunningHub, ShutdownReport};
 pub use ledger::{DropCause, Ledger, LedgerLine};
 pub use limits::Limits;
 pub use registry::{IdentityAuth, IdentityEntry, Registry};

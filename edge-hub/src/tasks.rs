@@ -67,6 +67,23 @@ impl<T: Send + 'static> Tasks<T> {
     }
 }
 
+/// A task that is waited for by whoever started it.
+#[derive(Debug)]
+pub(crate) struct Task<T>(tokio::task::JoinHandle<T>);
+
+impl<T: Send + 'static> Task<T> {
+    /// Starts a task on the runtime of the caller; dropping the handle lets it go on.
+    #[expect(clippy::disallowed_methods, reason = "this file is where the hub spawns")]
+    pub(crate) fn start(task: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(task))
+    }
+
+    /// Waits until the task has ended.
+    pub(crate) async fn ended(self) -> Ended<T> {
+        how(self.0.await)
+    }
+}
+
 fn how<T>(ended: Result<T, JoinError>) -> Ended<T> {
     match ended {
         Ok(value) => Ended::Returned(value),

@@ -24,11 +24,11 @@ fn token(subject: &str, key: &str) -> String {
 
 /// Returns a hub that listens on a free port, with its address.
 async fn hub(change: impl FnOnce(HubBuilder) -> HubBuilder) -> (Hub, SocketAddr) {
-    let entry = |name: &str| {
-        IdentityEntry::new(name.parse().unwrap(), IdentityAuth::sas(vec![KEY.parse().unwrap()]))
-    };
+    let entry =
+        |name: &str| IdentityEntry::new(name.parse().unwrap(), IdentityAuth::sas(vec![KEY.parse().unwrap()]));
     let identities = ["sensor1", "edge1/filter", "edge1/sink"].map(entry);
-    let listener = MqttListener::bind("127.0.0.1:0", &Resources::new(TransportLimits::default())).await.unwrap();
+    let listener =
+        MqttListener::bind("127.0.0.1:0", &Resources::new(TransportLimits::default())).await.unwrap();
     let address = listener.local_addr().unwrap();
     let builder = Hub::builder("edge1".parse().unwrap())
         .authenticator(Arc::new(Registry::new(["hub.local"]).with_identities(identities)))
@@ -85,7 +85,8 @@ async fn wrong_credentials_are_refused_with_code_five() {
 
 #[tokio::test]
 async fn a_module_gets_what_another_sends_and_keeps_its_subscription() {
-    let route = r#"FROM /messages/modules/filter/outputs/hot INTO BrokeredEndpoint("/modules/sink/inputs/in")"#;
+    let route =
+        r#"FROM /messages/modules/filter/outputs/hot INTO BrokeredEndpoint("/modules/sink/inputs/in")"#;
     let (hub, address) = hub(|b| b.route("hot", route)).await;
     let handle = hub.handle();
     let (_, ()) = while_running(hub, async {
@@ -98,9 +99,9 @@ async fn a_module_gets_what_another_sends_and_keeps_its_subscription() {
             filter.publish(topic, &[round]).await.unwrap();
             let (topic, payload, id) = sink
                 .receive(|packet| match packet {
-                    Packet::Publish(Publish { topic, quality: Quality::AtLeastOnce(id), payload, .. }) => {
-                        (topic.to_owned(), payload.to_vec(), id)
-                    }
+                    Packet::Publish(Publish {
+                        topic, quality: Quality::AtLeastOnce(id), payload, ..
+                    }) => (topic.to_owned(), payload.to_vec(), id),
                     other => panic!("{other:?}"),
                 })
                 .await

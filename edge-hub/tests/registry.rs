@@ -95,14 +95,18 @@ async fn a_certificate_is_judged_by_its_thumbprint_and_its_time() {
     };
     let (camera, stranger) = (made("camera"), made("camera"));
     let auth = IdentityAuth::thumbprints(vec![Thumbprint::of(&camera)]);
-    let registry = Registry::new(["hub.local"]).with_identities([IdentityEntry::new(identity("camera"), auth)]);
+    let registry =
+        Registry::new(["hub.local"]).with_identities([IdentityEntry::new(identity("camera"), auth)]);
     let judge = async |der: &[u8], now| {
         let shown = Credentials::X509(vec![der.to_vec()]);
         registry.authenticate(&identity("camera"), &shown, now).await.map(|found| found.method)
     };
     assert_eq!(judge(&camera, NOW).await.unwrap(), "x509Thumbprint");
     assert!(judge(&stranger, NOW).await.is_err());
-    assert!(judge(&camera, Timestamp::from_unix_ms(2_000_000_000_000)).await.is_err(), "it has run out by then");
+    assert!(
+        judge(&camera, Timestamp::from_unix_ms(2_000_000_000_000)).await.is_err(),
+        "it has run out by then"
+    );
     assert!(judge(b"rubbish", NOW).await.is_err());
     let by_token = token("hub.local", "camera", "cHJlc3M=");
     let refused = registry.authenticate(&identity("camera"), &by_token, NOW).await;
@@ -113,7 +117,8 @@ async fn a_certificate_is_judged_by_its_thumbprint_and_its_time() {
 async fn changed_identities_are_told() {
     let registry = Arc::new(registry());
     let sas = |name: &str, k: &str| IdentityEntry::new(identity(name), IdentityAuth::sas(vec![key(k)]));
-    let mut changed = registry.replace([sas("press", "bmV3"), sas("press/filter", "ZmlsdGVy"), sas("mill", "bWlsbA==")]);
+    let mut changed =
+        registry.replace([sas("press", "bmV3"), sas("press/filter", "ZmlsdGVy"), sas("mill", "bWlsbA==")]);
     changed.sort();
     let expected = ["off", "press", "press/filter"].map(identity);
     assert_eq!(changed, expected, "a module goes with its device, whose key may sign for it");

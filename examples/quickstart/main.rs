@@ -1,29 +1,20 @@
-//! A filtered route from one module to another, inside one process.
+//! A filtered route from module a to module b, inside one process.
 
-use edge_core::Settlement;
 use edge_hub::{Hub, Outgoing};
-use edge_transport::Stop;
 
 const HOT: &str =
-    r#"FROM /messages/modules/sensor/* WHERE $body.t > 30 INTO BrokeredEndpoint("/modules/alarm/inputs/in")"#;
+    r#"FROM /messages/modules/a/* WHERE $body.t > 30 INTO BrokeredEndpoint("/modules/b/inputs/in")"#;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let hub = Hub::builder("edge1".parse()?).route("hot", HOT).build()?;
-    let sensor = hub.client("edge1/sensor".parse()?)?;
-    let mut alarms = hub.client("edge1/alarm".parse()?)?.inputs();
-    let (stopper, stop) = Stop::pair();
-    let work = async {
-        for t in [21, 35] {
-            sensor.send(Outgoing::json(format!(r#"{{"t": {t}}}"#))).await?;
-        }
-        let alarm = alarms.next().await.ok_or("the hub has stopped")?;
-        println!("alarm: {}", String::from_utf8_lossy(alarm.message().body()));
-        alarm.settle(Settlement::Accept);
-        stopper.stop();
-        Ok::<_, Box<dyn std::error::Error>>(())
-    };
-    let (report, done) = tokio::join!(hub.run(stop), work);
-    println!("{}", report?.ledger.total);
-    done
+    let (a, mut b) = (hub.client("edge1/a".parse()?)?, hub.client("edge1/b".parse()?)?.inputs());
+    let running = hub.start();
+    a.send(Outgoing::json(r#"{"t": 21}"#)).await?;
+    a.send(Outgoing::json(r#"{"t": 35}"#)).await?;
+    let hot = b.next().await.ok_or("the hub has stopped")?;
+    println!("{}", String::from_utf8_lossy(hot.message().body()));
+    hot.accept();
+    println!("{}", running.stop().await?.ledger.total);
+    Ok(())
 }

@@ -20,9 +20,6 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
         if read == 0 {
             return Ok(End::Fine);
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
         writeln!(out, "{}", result(&line)).map_err(written)?;
     }
 }
