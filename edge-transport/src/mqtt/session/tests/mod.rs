@@ -147,7 +147,7 @@ impl Bench {
         assert_eq!(received, packets);
     }
 
-    fn check_closed(&mut self, reports: &[IncidentKind]) {
+    fn check_closed(&self, reports: &[IncidentKind]) {
         assert!(self.closed);
         assert_eq!(self.reports, reports);
         assert!(!self.core.wants_bytes());
