@@ -231,13 +231,14 @@ impl<'c, 't> Section<'c, 't> {
         all
     }
 
-    /// Takes all that is left, for tables whose keys are names.
+    /// Takes all that is left, in the order of the text, for tables whose keys are names.
     pub(crate) fn rest(&mut self) -> Vec<(Spanned<String>, Value<'t>)> {
-        let table = std::mem::take(&mut self.table);
-        table
+        let mut all: Vec<_> = std::mem::take(&mut self.table)
             .into_iter()
             .map(|(key, value)| (Spanned::new(key.span(), key.get_ref().to_string()), value))
-            .collect()
+            .collect();
+        all.sort_by_key(|(key, _)| key.span().start);
+        all
     }
 
     /// Reads a table that was taken by [`Section::rest`].
