@@ -103,16 +103,6 @@ impl<'m> Memo<'m> {
 impl<'m, F: Fields + ?Sized> Eval<'m, F> {
     /// The value of an expression. It never fails; depth is bounded by the checker's limit on nesting.
     pub(crate) fn value(&mut self, id: ExprId) -> Value<'m> {
-        let Some(place) = self.program.place(id) else { return self.compute(id) };
-        if let Some(value) = self.memo.value(place) {
-            return value;
-        }
-        let value = self.compute(id);
-        self.memo.put(place, value);
-        value
-    }
-
-    fn compute(&mut self, id: ExprId) -> Value<'m> {
         let program = self.program;
         match program.expr(id) {
             Expr::Undefined => Value::Undefined,
@@ -137,10 +127,10 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
                 let left = self.value(left);
                 compare(op, left, self.value(right), dynamic)
             }
-            Expr::Arith { op, dynamic, left, right } => {
-                let left = self.value(left);
-                arith(op, left, self.value(right), dynamic)
-            }
+            Expr::Arith { op, dynamic, left, right } => self.shared(id, |eval| {
+                let left = eval.value(left);
+                arith(op, left, eval.value(right), dynamic)
+            }),
             Expr::Negate(inner) => {
                 self.value(inner).as_number().map_or(Value::Undefined, |x| Value::Number(-x))
             }
@@ -148,9 +138,20 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
                 Value::Undefined => self.value(right),
                 defined => defined,
             },
-            Expr::Call { builtin, args } => self.call(builtin, args),
+            Expr::Call { builtin, args } => self.shared(id, |eval| eval.call(builtin, args)),
             Expr::Includes(leaf) => self.includes(leaf),
         }
+    }
+
+    /// Computes a value, unless it is already known because another route needed it.
+    fn shared(&mut self, id: ExprId, compute: impl FnOnce(&mut Self) -> Value<'m>) -> Value<'m> {
+        let Some(place) = self.program.place(id) else { return compute(self) };
+        if let Some(value) = self.memo.value(place) {
+            return value;
+        }
+        let value = compute(self);
+        self.memo.put(place, value);
+        value
     }
 
     /// The message.

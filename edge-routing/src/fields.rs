@@ -138,6 +138,10 @@ fn look<'a>(list: &'a [(String, Option<String>)], name: &str) -> Option<Option<&
 
 /// Whether two names are the same, case aside.
 fn same_name(a: &str, b: &str) -> bool {
+    let (Some(first), Some(other)) = (a.as_bytes().first(), b.as_bytes().first()) else { return a == b };
+    if first.is_ascii() && other.is_ascii() && !first.eq_ignore_ascii_case(other) {
+        return false;
+    }
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && crate::text::eq_ignore_case(a, b))
 }
 

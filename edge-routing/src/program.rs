@@ -259,15 +259,8 @@ impl Builder {
         // Place 0 is that of a leaf or of none at all, so places of expressions are never 0.
         program.places = next(program.leaves.len()).max(1);
         for (expr, uses) in program.exprs.iter().zip(uses) {
-            let worth = matches!(
-                expr,
-                Expr::Logic { .. }
-                    | Expr::DynamicLogic { .. }
-                    | Expr::Compare { .. }
-                    | Expr::Arith { .. }
-                    | Expr::Call { .. }
-                    | Expr::Includes(_)
-            );
+            // Comparing and combining known values costs less than looking them up.
+            let worth = matches!(expr, Expr::Arith { .. } | Expr::Call { .. });
             if worth && uses > 1 {
                 program.shared.push(NonZeroU32::new(program.places));
                 program.places += 1;

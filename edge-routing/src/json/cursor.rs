@@ -57,6 +57,25 @@ fn unicode(text: &str) -> (String, usize) {
     (String::from_utf16_lossy(&units), used)
 }
 
+/// How many bytes of a string come before one that ends it, begins an escape, or may not stand in it.
+fn plain_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The top bit of every byte that is below `limit`, exact up to the first such byte.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & TOPS;
+    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let special = below(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
+        if special != 0 {
+            return index * 8 + (special.trailing_zeros() / 8) as usize;
+        }
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
+    words.len() * 8 + rest.iter().position(special).unwrap_or(rest.len())
+}
+
 /// Reads one token after the other; every method leaves the cursor behind what it read.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'t> {
@@ -119,6 +138,7 @@ impl<'t> Cursor<'t> {
         let start = self.at;
         let mut escaped = false;
         loop {
+            self.at += plain_run(bytes.get(self.at..).unwrap_or(&[]));
             match bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -135,8 +155,7 @@ impl<'t> Cursor<'t> {
                         _ => return self.malformed(),
                     };
                 }
-                Some(0..=0x1F) | None => return self.malformed(),
-                Some(_) => self.at += 1,
+                _ => return self.malformed(),
             }
         }
         let raw = self.text.get(start..self.at).unwrap_or("");

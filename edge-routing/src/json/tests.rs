@@ -55,3 +55,18 @@ fn depth_is_limited() {
 fn half_a_surrogate_pair_is_replaced() {
     assert_eq!(parse(r#""\ud800x""#, 64), Ok(Json::Str("\u{FFFD}x".into())));
 }
+
+#[test]
+fn strings_of_every_length_and_ending() {
+    for length in 0..40 {
+        for odd in ["", "\u{7f}", "é", "\u{80}", "\\n", "!", "#", "[", "]"] {
+            let inside = alloc::format!("{}{odd}{}", "a".repeat(length), "b".repeat(40 - length));
+            let expected = inside.replace("\\n", "\n");
+            assert_eq!(parse(&alloc::format!("\"{inside}\""), 1), Ok(Json::Str(expected)), "{inside}");
+        }
+        for bad in ["\u{1f}", "\n", "\0", "\\x", "\""] {
+            let text = alloc::format!("\"{}{bad}{}\"", "é".repeat(length), "b".repeat(9));
+            assert!(parse(&text, 1).is_err(), "{text}");
+        }
+    }
+}
