@@ -117,7 +117,9 @@ fn by_hand(message: &Sample) -> bool {
 }
 
 fn padded(bytes: usize) -> Vec<u8> {
-    let mut text = String::from(r#"{"id": 17, "ambient": {"temperature": 21.3, "humidity": 24}, "machine": {"status": "warning"}, "pad": ""#);
+    let mut text = String::from(
+        r#"{"id": 17, "ambient": {"temperature": 21.3, "humidity": 24}, "machine": {"status": "warning"}, "pad": ""#,
+    );
     while text.len() < bytes - 2 {
         text.push('x');
     }
@@ -128,10 +130,16 @@ fn padded(bytes: usize) -> Vec<u8> {
 /// A thousand routes, each with a path of its own: one pass over the body for all.
 fn paths(c: &mut Criterion) {
     let specs: Vec<RouteSpec> = (0..1000)
-        .map(|at| RouteSpec::new(format!("r{at}"), format!("FROM /messages/* WHERE $body.a{at}.v = {at} INTO $upstream")))
+        .map(|at| {
+            RouteSpec::new(
+                format!("r{at}"),
+                format!("FROM /messages/* WHERE $body.a{at}.v = {at} INTO $upstream"),
+            )
+        })
         .collect();
     let router = router(&specs);
-    let members: Vec<String> = (0..20).map(|at| format!("\"a{}\": {{\"v\": {}}}", at * 50, at * 50)).collect();
+    let members: Vec<String> =
+        (0..20).map(|at| format!("\"a{}\": {{\"v\": {}}}", at * 50, at * 50)).collect();
     let message = Sample::new("/messages").with_json(format!("{{{}}}", members.join(", ")));
     let mut matches = Matches::new();
     c.bench_function("a_thousand_paths", |b| b.iter(|| router.route(black_box(&message), &mut matches)));

@@ -45,6 +45,7 @@ mod index;
 mod json;
 mod lexer;
 mod limits;
+mod lint;
 mod matches;
 #[cfg(feature = "std")]
 mod message;
@@ -71,6 +72,7 @@ pub use explain::{Explanation, Node, NodeValue, Outcome, RouteExplanation};
 pub use fields::{Fields, Sample};
 pub use function::{Example, Function, Param, Signature};
 pub use limits::{MAX_BODY_DEPTH, MAX_DEPTH, MAX_ROUTES, MAX_TERMS, MAX_TEXT_BYTES};
+pub use lint::{Finding, Lint};
 pub use matches::{Delivery, Matches};
 pub use route::{CompileOptions, Priority, Route, RouteSpec};
 pub use router::{Compiled, Router};

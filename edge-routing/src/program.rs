@@ -144,7 +144,7 @@ impl Program {
     }
 
     /// Calls `each` with the operands of an expression.
-    fn operands(&self, id: ExprId, each: &mut dyn FnMut(ExprId)) {
+    pub(crate) fn operands(&self, id: ExprId, each: &mut dyn FnMut(ExprId)) {
         match self.expr(id) {
             Expr::Not(inner) | Expr::Negate(inner) => each(inner),
             Expr::Logic { items, .. } | Expr::Call { args: items, .. } => {
@@ -177,6 +177,8 @@ pub(crate) struct Builder {
     strings: HashMap<Box<str>, u32>,
     leaves: HashMap<Leaf, LeafId>,
     wild: HashMap<Vec<Segment>, u32>,
+    /// The paths of the slots.
+    paths: Vec<Vec<Segment>>,
 }
 
 fn next(len: usize) -> u32 {
@@ -239,8 +241,19 @@ impl Builder {
                     id
                 }))
             }
-            Path::Plain(segments) => BodyRef::Slot(self.program.trie.insert(&segments)),
+            Path::Plain(segments) => {
+                let slot = self.program.trie.insert(&segments);
+                if slot as usize == self.paths.len() {
+                    self.paths.push(segments);
+                }
+                BodyRef::Slot(slot)
+            }
         }
+    }
+
+    /// The paths of the body slots so far.
+    pub(crate) fn paths(&self) -> &[Vec<Segment>] {
+        &self.paths
     }
 
     /// The program, in which `roots` are evaluated.

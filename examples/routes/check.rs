@@ -21,7 +21,9 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
             Err(reason) => {
                 failed = true;
                 if words.has("--json") {
-                    list.push(json!({ "file": path, "severity": "error", "code": "input", "message": reason }));
+                    list.push(
+                        json!({ "file": path, "severity": "error", "code": "input", "message": reason }),
+                    );
                 } else {
                     writeln!(out, "{path}: error: {reason}").map_err(written)?;
                 }
@@ -54,7 +56,8 @@ fn check(path: &str, strict: bool) -> (Result<Vec<Diagnostic>, String>, usize) {
         Err(Problem::Refused(errors)) => return (Ok(errors.into_iter().collect()), 0),
     };
     let options = file.options().with_strict(strict);
-    let compiled = Router::compile(&file.specs, &options).map_or_else(|errors| errors, |compiled| compiled.warnings);
+    let compiled =
+        Router::compile(&file.specs, &options).map_or_else(|errors| errors, |compiled| compiled.warnings);
     let mut warnings = file.warnings;
     if strict {
         warnings.harden();

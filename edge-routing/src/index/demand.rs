@@ -76,6 +76,8 @@ fn single(program: &Program, expr: ExprId) -> Option<Demand> {
         | Expr::Number(_)
         | Expr::Str(_)
         | Expr::Arith { .. } => Some(Vec::new()),
+        // A property is text, and text is never true.
+        Expr::Leaf(_) if needed(program, expr).is_some() => Some(Vec::new()),
         Expr::Leaf(leaf) => {
             let set = ValueSet { bools: [false, true], ..ValueSet::NONE };
             Some(alloc::vec![(leaf, set)])

@@ -25,8 +25,8 @@ use crate::text;
 use bucket::Bucket;
 use demand::Demand;
 
-use demand::demands;
-use set::{Interval, Text, ValueSet};
+pub(crate) use demand::demands;
+pub(crate) use set::{Interval, Text, ValueSet};
 
 /// The index of a set of routes.
 #[derive(Debug, Default)]

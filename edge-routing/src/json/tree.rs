@@ -1,5 +1,6 @@
 //! A whole JSON document.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -17,6 +18,41 @@ pub(crate) enum Json {
 }
 
 impl Json {
+    /// The value as JSON text.
+    pub(crate) fn to_text(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::Number(value) if value.is_finite() => out.push_str(&format!("{value}")),
+            Self::Number(value) => out.push_str(if *value > 0.0 { "1e999" } else { "-1e999" }),
+            Self::Str(text) => write_str(text, out),
+            Self::Array(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    out.push_str(if index == 0 { "" } else { ", " });
+                    item.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(members) => {
+                out.push('{');
+                for (index, (name, value)) in members.iter().enumerate() {
+                    out.push_str(if index == 0 { "" } else { ", " });
+                    write_str(name, out);
+                    out.push_str(": ");
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
     /// The member `name` of an object.
     pub(crate) fn member(&self, name: &str) -> Option<&Self> {
         match self {
@@ -26,6 +62,18 @@ impl Json {
             _ => None,
         }
     }
+}
+
+fn write_str(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
 }
 
 /// Reads `text` as one JSON value of at most `depth` levels.
