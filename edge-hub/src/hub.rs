@@ -9,6 +9,8 @@ use edge_core::{Authenticated, CloseReason, Identity, Refusal, StoreError};
 use edge_routing::{Diagnostics, RouteSpec};
 use edge_transport::{Listener, ListenerError, MetricsListener, Stop, Stopper};
 
+use tracing::Instrument as _;
+
 use crate::builder::HubBuilder;
 use crate::client::Client;
 use crate::ledger::Ledger;
@@ -88,7 +90,6 @@ pub struct Hub {
 
 impl Hub {
     /// Returns a builder of the hub of the edge device `device`.
-    #[must_use]
     pub fn builder(device: edge_core::DeviceId) -> HubBuilder {
         HubBuilder::new(device)
     }
@@ -133,6 +134,11 @@ impl Hub {
     /// # Cancel safety
     /// Not cancel-safe: listeners and pumps are stopped where they are. Nothing that was acknowledged is lost.
     pub async fn run(self, stop: Stop) -> Result<ShutdownReport, HubError> {
+        let span = tracing::info_span!("edge.run", device = %self.shared.device);
+        self.serve(stop).instrument(span).await
+    }
+
+    async fn serve(self, stop: Stop) -> Result<ShutdownReport, HubError> {
         let Self { shared, listeners, metrics } = self;
         let serving: Tasks<Result<(), ListenerError>> = Tasks::default();
         let (stop_listeners, listeners_stop) = Stop::pair();

@@ -13,6 +13,16 @@
 //!   `edge-dead-letter-reason`.
 //! - Routes and identities can be replaced while messages flow.
 //!
+//! # Spans
+//! What the hub traces is in spans with these names, which do not change:
+//!
+//! | span | fields | level | what happens in it |
+//! |---|---|---|---|
+//! | `edge.run` | `device` | info | everything, from start to stop |
+//! | `edge.pump` | `endpoint` | info | sending to one endpoint |
+//! | `edge.open` | `client`, `protocol` | debug | letting a client in |
+//! | `edge.routes` | `routes` | info | putting routes in force |
+//!
 #![doc = include_str!("metrics/names.md")]
 
 mod builder;

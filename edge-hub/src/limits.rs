@@ -3,10 +3,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Every bound of the hub; the unit is in the name or the type.
+use edge_transport::TransportLimits;
+
+/// Every bound of a gateway; the unit is in the name or the type.
 ///
-/// What a listener bounds (connections before a session, packets, buffers) is in `edge_transport::TransportLimits`,
-/// and what the store bounds is in its own options.
+/// The hub keeps its own; what listeners and the store keep is here too, for whoever makes them:
+/// `Resources::new(limits.transport.clone())`, `StoreOptions::default().with_max_bytes(limits.max_store_bytes)`.
 ///
 /// # Examples
 /// ```
@@ -19,6 +21,10 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
+    /// What listeners bound: connections, packets, buffers, messages that wait for their acknowledgement.
+    pub transport: TransportLimits,
+    /// The most bytes that the store may hold on disk. The default is 1 GiB.
+    pub max_store_bytes: u64,
     /// The most clients with a session at a time. The default is 20,000.
     pub max_clients: usize,
     /// The largest message taken, by [`Message::size`](edge_core::Message::size). The default is 262,144.
@@ -48,6 +54,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            transport: TransportLimits::default(),
+            max_store_bytes: 1 << 30,
             max_clients: 20_000,
             max_message_bytes: edge_core::MAX_MESSAGE_BYTES,
             max_client_inflight_messages: nonzero(1024),

@@ -79,7 +79,7 @@ impl Outbox {
     }
 
     /// Takes the next thing out.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<SessionEvent> {
         let mut state = self.state();
         match state.closed {
             Some(reason) if !state.told => {

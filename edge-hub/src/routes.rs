@@ -97,6 +97,7 @@ impl RouteTable {
 impl Shared {
     /// Compiles routes and puts them in force; returns the warnings.
     pub(crate) fn set_routes(&self, specs: &[RouteSpec]) -> Result<Diagnostics, Diagnostics> {
+        let _span = tracing::info_span!("edge.routes", routes = specs.len()).entered();
         let Compiled { router, warnings, .. } = Router::compile(specs, &CompileOptions::new())?;
         let router = Arc::new(router);
         let mut leads = Vec::with_capacity(router.routes().len());

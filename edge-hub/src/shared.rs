@@ -12,6 +12,7 @@ use edge_core::{
     SessionStore, Stored,
 };
 use edge_transport::{Stop, Stopper};
+use tracing::Instrument as _;
 
 use crate::Limits;
 use crate::clients::{Clients, Connected};
@@ -94,7 +95,8 @@ impl Shared {
             backoff: self.backoff,
             stop: self.stop_pumps.1.clone(),
         };
-        self.pumps.spawn(pump.run());
+        let span = tracing::info_span!("edge.pump", endpoint = %pump.feeder.endpoint.id());
+        self.pumps.spawn(pump.run().instrument(span));
     }
 
     /// Returns the ledger at this moment.
@@ -168,6 +170,18 @@ pub(crate) struct Door(pub(crate) Arc<Shared>);
 #[async_trait]
 impl Gateway for Door {
     async fn open(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal> {
+        let span = tracing::debug_span!("edge.open", client = %hello.claimed, protocol = hello.protocol);
+        self.judge(hello).instrument(span).await
+    }
+
+    fn report(&self, incident: &Incident<'_>) {
+        self.0.metrics.incident(incident);
+    }
+}
+
+impl Door {
+    /// Authenticates a client, and opens its session.
+    async fn judge(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal> {
         let hub = &self.0;
         let now = hub.clock.wall();
         let judged = hub.authenticator.authenticate(&hello.claimed, &hello.credentials, now).await;
@@ -179,10 +193,6 @@ impl Gateway for Door {
                 Err(refusal)
             }
         }
-    }
-
-    fn report(&self, incident: &Incident<'_>) {
-        self.0.metrics.incident(incident);
     }
 }
 

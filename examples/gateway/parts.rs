@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use edge_core::{Endpoint, EndpointId};
-use edge_hub::{Hub, HubBuilder, Registry};
+use edge_hub::{Hub, HubBuilder, Limits, Registry};
 use edge_store::{SegmentStore, SessionFile, StoreOptions};
 use edge_transport::iothub::ClientAuthorities;
 use edge_transport::upstream::{FileUpstream, FileUpstreamOptions, MqttUpstream};
 use edge_transport::{
     Listener, ListenerError, MetricsListener, MqttListener, Resources, ServerCertificate, TlsServer,
-    TransportLimits, WebListener,
+    WebListener,
 };
 
 use crate::config::{Config, Upstream};
@@ -70,11 +70,10 @@ fn names(config: &Config) -> BTreeSet<String> {
     let mut names = BTreeSet::from(["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()]);
     names.insert(config.hostname.clone());
     for address in [&config.listen.mqtt, &config.listen.https].into_iter().flatten() {
-        if let Ok(address) = address.parse::<SocketAddr>() {
-            if !address.ip().is_unspecified() {
-                names.insert(address.ip().to_string());
-            }
-        }
+        match address.parse::<SocketAddr>() {
+            Ok(address) if !address.ip().is_unspecified() => names.insert(address.ip().to_string()),
+            _ => continue,
+        };
     }
     names
 }
@@ -92,10 +91,7 @@ pub(crate) fn registry(config: &Config) -> Fallible<Registry> {
 
 /// Adds store and subscriptions to a hub.
 pub(crate) fn stored(config: &Config, builder: HubBuilder) -> Fallible<HubBuilder> {
-    let mut options = StoreOptions::default();
-    if let Some(bytes) = config.max_bytes {
-        options = options.with_max_bytes(bytes);
-    }
+    let options = StoreOptions::default().with_max_bytes(limits(config).max_store_bytes);
     let (store, recovery) = SegmentStore::open(config.state_dir.join("store"), options)?;
     if recovery.is_clean() {
         tracing::info!(%recovery, "the store is open");
@@ -137,7 +133,7 @@ pub(crate) async fn listeners(
     forgiving: bool,
     mut builder: HubBuilder,
 ) -> Fallible<(HubBuilder, Doors)> {
-    let resources = Resources::new(TransportLimits::default());
+    let resources = Resources::new(limits(config).transport);
     let mut doors = Doors::default();
     if let Some(address) = &config.listen.mqtt {
         let listener = open(address, forgiving, async |a| MqttListener::bind(a, &resources).await).await?;
@@ -180,11 +176,21 @@ async fn open<L>(
     }
 }
 
+/// Returns the limits of a configuration.
+fn limits(config: &Config) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(bytes) = config.max_bytes {
+        limits.max_store_bytes = bytes;
+    }
+    limits
+}
+
 /// Makes a hub of a configuration, without its doors.
 pub(crate) fn hub(config: &Config, registry: Arc<Registry>) -> HubBuilder {
     Hub::builder(config.device_id.clone())
         .hub_name(&config.hub_name)
         .authenticator(registry)
+        .limits(limits(config))
         .durability(config.durability)
         .time_to_live(config.time_to_live)
         .routes(config.routes.iter().cloned())

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use edge_core::Report;
 use edge_hub::{HubHandle, IdentityAuth, Registry};
-use edge_routing::{CompileOptions, Router};
 use edge_transport::{Stop, TlsServer};
 
 use crate::args::Run;
@@ -34,10 +33,8 @@ pub(crate) fn check(path: &Path) -> Fallible<()> {
 
 /// Checks what the configuration refers to; prints warnings of the routes.
 fn check_parts(config: &Config) -> Fallible<()> {
-    let compiled =
-        Router::compile(&config.routes, &CompileOptions::new()).map_err(|e| format!("routes:\n{e}"))?;
-    if !compiled.warnings.is_empty() {
-        eprintln!("{}", compiled.warnings);
+    for warning in &config.warnings {
+        eprintln!("warning: {warning}");
     }
     if config.tls.server.is_some() {
         parts::certificate(config)?;
@@ -52,7 +49,7 @@ pub(crate) fn run(run: Run) -> Fallible<()> {
     let zero = run.config.is_none();
     let path = match &run.config {
         Some(path) => path.clone(),
-        None => zero::prepare(run.state_dir.as_deref().unwrap_or(Path::new("edge-data")))?,
+        None => zero::prepare(run.state_dir.as_deref().unwrap_or_else(|| Path::new("edge-data")))?,
     };
     let mut config = Config::read(&path)?;
     if let Some(state_dir) = &run.state_dir {

@@ -1,6 +1,7 @@
 //! The gateway's configuration: what `gateway.toml` may say, read whole, with every mistake found at once.
 
 mod reader;
+mod routes;
 mod values;
 
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
@@ -14,10 +15,11 @@ use edge_transport::upstream::{
     BrokerUrl, MqttUpstreamOptions, MqttVersion, PropertyPlacement, TopicTemplate,
 };
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 pub(crate) use reader::Mistakes;
 use reader::{Collector, Section};
+use routes::Routes;
 use values::Bytes;
 
 /// A whole configuration.
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) max_bytes: Option<u64>,
     /// Where `$upstream` is.
     pub(crate) upstream: Upstream,
+    /// What deserves a warning, as it is shown.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Where the gateway listens; each door may be closed.
@@ -95,7 +99,7 @@ impl Config {
     pub(crate) fn read(path: &Path) -> Result<Self, Mistakes> {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&file, text, path.parent().unwrap_or(Path::new("."))),
+            Ok(text) => Self::parse(&file, text, path.parent().unwrap_or_else(|| Path::new("."))),
             Err(error) => {
                 let message = format!("cannot be read: {error}");
                 let mistakes = vec![reader::Mistake { at: 0..0, message }];
@@ -116,17 +120,22 @@ impl Config {
         }
         let at = 0..text.lines().next().map_or(0, str::len);
         let mut section = Section::new(table.into_inner(), at, "", &mut mistakes);
-        let config = root(&mut section, base);
+        let (config, routes) = root(&mut section, base);
         section.finish();
+        let mut warnings = Collector::default();
+        routes.check(&text, &mut mistakes, &mut warnings);
         let mistakes = mistakes.finish();
         match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
+            Some(mut config) if mistakes.is_empty() => {
+                config.warnings = reader::shown(file, &text, &warnings.finish());
+                Ok(config)
+            }
             _ => Err(Mistakes { file: file.to_owned(), text, mistakes }),
         }
     }
 }
 
-fn root(section: &mut Section<'_, '_>, base: &Path) -> Option<Config> {
+fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) {
     let device_id = section.parsed_required::<DeviceId>("device_id");
     let hostname = section.string("hostname").map_or_else(|| "localhost".into(), Spanned::into_inner);
     let hub_name = section.string("hub_name").map_or_else(|| hostname.clone(), Spanned::into_inner);
@@ -134,31 +143,35 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> Option<Config> {
     let listen = section.section("listen", listen).unwrap_or_default();
     let tls = section.section("tls", |section| tls(section, base)).unwrap_or_default();
     let identities = section.sections("identities", identity);
-    let routes = section.section("routes", routes).unwrap_or_default();
+    let routes = section.section("routes", routes::read).unwrap_or_default();
     let kept = section.section("store_and_forward", store_and_forward).unwrap_or_default();
     let state_dir: PathBuf = base.join(state_dir).components().collect();
-    let upstream = section.section("upstream", |section| upstream(section, base, &state_dir));
-    Some(Config {
+    let upstream = match section.section("upstream", |section| upstream(section, base, &state_dir)) {
+        Some(upstream) => upstream,
+        None => Some(Upstream::File { path: default_file(&state_dir), rotate_bytes: None, keep_files: None }),
+    };
+    let (Some(device_id), Some(upstream)) = (device_id, upstream) else { return (None, routes) };
+    let config = Config {
         hub_name,
         hostname,
-        device_id: device_id?,
+        device_id,
+        state_dir,
         listen,
         tls,
         identities,
-        routes,
+        routes: routes.specs.clone(),
         time_to_live: kept.0,
         durability: kept.1,
         max_bytes: kept.2,
-        upstream: match upstream {
-            Some(upstream) => upstream?,
-            None => Upstream::File {
-                path: state_dir.join("upstream.ndjson"),
-                rotate_bytes: None,
-                keep_files: None,
-            },
-        },
-        state_dir,
-    })
+        upstream,
+        warnings: Vec::new(),
+    };
+    (Some(config), routes)
+}
+
+/// Returns where messages go when nothing is said.
+fn default_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("upstream.ndjson")
 }
 
 fn listen(section: &mut Section<'_, '_>) -> Listen {
@@ -239,37 +252,14 @@ fn auth(section: &mut Section<'_, '_>) -> Option<IdentityAuth> {
         "x509_ca" => Some(IdentityAuth::certificate_authority()),
         other => {
             let close = reader::closest(other, &["sas", "x509_thumbprint", "x509_ca"]);
-            let help = close
-                .map_or("write sas, x509_thumbprint or x509_ca".into(), |c| format!("did you mean `{c}`?"));
+            let help = close.map_or_else(
+                || "write sas, x509_thumbprint or x509_ca".into(),
+                |c| format!("did you mean `{c}`?"),
+            );
             section.mistake(kind.span(), format!("unknown auth type `{other}`; {help}"));
             None
         }
     }
-}
-
-fn routes(section: &mut Section<'_, '_>) -> Vec<RouteSpec> {
-    let mut specs = Vec::new();
-    for (name, value) in section.rest() {
-        let at = value.span();
-        match value.into_inner() {
-            DeValue::String(text) => specs.push(RouteSpec::new(name.get_ref(), &*text)),
-            DeValue::Table(table) => specs.extend(section.inner(table, at, name.get_ref(), |section| {
-                let text = section.required("route")?;
-                let mut spec = RouteSpec::new(name.get_ref(), text.get_ref());
-                spec.priority = section.integer("priority", 0..=9).and_then(|n| u8::try_from(n).ok());
-                let ttl = section.integer("time_to_live_secs", 0..=u32::MAX.into());
-                spec.time_to_live_secs = ttl.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
-                Some(spec)
-            })),
-            other => section.wrong(
-                at,
-                name.get_ref(),
-                "a route in quotes, or { route = \"…\", priority = 0 }",
-                &other,
-            ),
-        }
-    }
-    specs
 }
 
 type Kept = (Option<Duration>, Durability, Option<u64>);
@@ -287,7 +277,7 @@ fn upstream(section: &mut Section<'_, '_>, base: &Path, state_dir: &Path) -> Opt
         "file" => Some(Upstream::File {
             path: match section.string("path") {
                 Some(path) => base.join(path.into_inner()),
-                None => state_dir.join("upstream.ndjson"),
+                None => default_file(state_dir),
             },
             rotate_bytes: section.parsed::<Bytes>("rotate_bytes").and_then(|bytes| NonZeroU64::new(bytes.0)),
             keep_files: section
@@ -297,7 +287,7 @@ fn upstream(section: &mut Section<'_, '_>, base: &Path, state_dir: &Path) -> Opt
         "mqtt" => mqtt(section, base).map(|options| Upstream::Mqtt(Box::new(options))),
         other => {
             let close = reader::closest(other, &["mqtt", "file"]);
-            let help = close.map_or("write mqtt or file".into(), |c| format!("did you mean `{c}`?"));
+            let help = close.map_or_else(|| "write mqtt or file".into(), |c| format!("did you mean `{c}`?"));
             section.mistake(kind.span(), format!("unknown upstream type `{other}`; {help}"));
             None
         }

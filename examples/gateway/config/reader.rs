@@ -28,20 +28,8 @@ pub(crate) struct Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for mistake in &self.mistakes {
-            let start = mistake.at.start.min(self.text.len());
-            let before = self.text.get(..start).unwrap_or_default();
-            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-            let line = self.text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
-            let number = before.matches('\n').count() + 1;
-            let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-            let width = self
-                .text
-                .get(start..mistake.at.end.min(line_start + line.len()))
-                .map_or(1, |s| s.chars().count());
-            writeln!(f, "{}:{number}:{column}: {}", self.file, mistake.message)?;
-            writeln!(f, "    {line}")?;
-            writeln!(f, "    {}{}", " ".repeat(column - 1), "^".repeat(width.max(1)))?;
+        for shown in shown(&self.file, &self.text, &self.mistakes) {
+            writeln!(f, "{shown}")?;
         }
         let n = self.mistakes.len();
         write!(f, "{n} mistake{} in {}", if n == 1 { "" } else { "s" }, self.file)
@@ -49,6 +37,23 @@ impl fmt::Display for Mistakes {
 }
 
 impl std::error::Error for Mistakes {}
+
+/// Returns mistakes with their places, each with the line that it is in and a mark under it.
+pub(crate) fn shown(file: &str, text: &str, mistakes: &[Mistake]) -> Vec<String> {
+    let show = |mistake: &Mistake| {
+        let start = mistake.at.start.min(text.len());
+        let before = text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let number = before.matches('\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        let marked = text.get(start..mistake.at.end.min(line_start + line.len()));
+        let mark = "^".repeat(marked.map_or(1, |marked| marked.chars().count()).max(1));
+        let indent = " ".repeat(column - 1);
+        format!("{file}:{number}:{column}: {}\n    {line}\n    {indent}{mark}", mistake.message)
+    };
+    mistakes.iter().map(show).collect()
+}
 
 /// Collects mistakes while a text is read.
 #[derive(Debug, Default)]

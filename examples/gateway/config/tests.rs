@@ -98,13 +98,25 @@ fn each_mistake_says_where_and_what_instead() {
         "gateway.toml:3:8: unknown upstream type `mqt`; did you mean `mqtt`?",
     );
     check(
-        "device_id = \"e\"\n[routes]\na = { route = \"x\", priority = 10 }",
-        "gateway.toml:3:31: priority must be a whole number from 0 to 9",
+        "device_id = \"e\"\n[routes]\na = { route = \"FROM /* INTO $upstream\", priority = 10 }",
+        "gateway.toml:3:52: priority must be a whole number from 0 to 9",
     );
     check(
         "device_id = \"e\"\n[listen]\nmqtt = 8883",
         "gateway.toml:3:8: mqtt must be a text in quotes, and is of type integer",
     );
+}
+
+#[test]
+fn mistakes_in_routes_are_told_where_they_stand() {
+    check(
+        "device_id = \"e\"\n[routes]\nup = \"FROM /messages/* INTO $downstream\"",
+        "gateway.toml:3:29: route up: System endpoint type 'downstream' not supported. [R012]; the only system endpoint is $upstream",
+    );
+    let text = "device_id = \"e\"\n[routes]\nup = 'FROM /messages/* INTO $upstream trailing'";
+    let config = parse(text).unwrap();
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].starts_with("gateway.toml:3:39: route up: "), "{}", config.warnings[0]);
 }
 
 #[test]
