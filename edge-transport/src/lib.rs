@@ -1,4 +1,18 @@
 //! Protocols in and out of the gateway.
+//!
+//! | what | where |
+//! |---|---|
+//! | MQTT 3.1.1 for devices and modules, plain or over TLS | [`MqttListener`] |
+//! | the same over WebSockets | [`WebListener`] |
+//! | TLS with a certificate that can be replaced | [`TlsServer`] |
+//! | limits on memory, connections and times | [`TransportLimits`], [`Resources`] |
+//! | tokens, keys, certificates, topics and property bags of IoT Hub | [`iothub`] |
+//! | MQTT without a socket | [`mqtt::packet`], [`mqtt::session`] |
+//! | brokers and files that messages go to | [`upstream`] |
+//! | metrics over HTTP | [`MetricsListener`] |
+//!
+//! Another protocol is another [`Listener`]; its conformance kit is `edge_transport::testing::listener`, behind the
+//! feature `testing`, which is exempt from semantic versioning.
 
 mod driver;
 mod http;

@@ -44,6 +44,16 @@ pub enum X509Error {
 
 /// What a certificate says about its holder.
 ///
+/// # Examples
+/// ```
+/// use edge_transport::iothub::CertificateFacts;
+///
+/// let generated = rcgen::generate_simple_self_signed(["press-7".to_owned()]).unwrap();
+/// let facts = CertificateFacts::read(generated.cert.der())?;
+/// assert!(facts.not_before < facts.not_after);
+/// # Ok::<(), edge_transport::iothub::X509Error>(())
+/// ```
+///
 /// # Source
 /// RFC 5280 §4.1; Azure IoT Hub, "X.509 certificate attestation".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +171,19 @@ impl fmt::Debug for Thumbprint {
 }
 
 /// The authorities whose certificates devices may show.
+///
+/// # Examples
+/// ```
+/// use edge_core::Timestamp;
+/// use edge_transport::iothub::ClientAuthorities;
+///
+/// let generated = rcgen::generate_simple_self_signed(["Devices CA".to_owned()]).unwrap();
+/// let authorities = ClientAuthorities::from_pem(generated.cert.pem().as_bytes())?;
+/// let strangers = rcgen::generate_simple_self_signed(["press-7".to_owned()]).unwrap();
+/// let now = Timestamp::from_unix_ms(1_800_000_000_000);
+/// assert!(authorities.verify(&[strangers.cert.der().to_vec()], now).is_err());
+/// # Ok::<(), edge_transport::iothub::X509Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientAuthorities(Arc<dyn ClientCertVerifier>);
 

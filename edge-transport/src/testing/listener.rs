@@ -3,6 +3,38 @@
 //! The cases run the listener on loopback against a [`FakeGateway`]. What must happen is waited for, for five seconds at
 //! most; what must not happen is waited for during a tenth of a second.
 //!
+//! ```
+//! # use std::net::SocketAddr;
+//! use async_trait::async_trait;
+//! use edge_core::Identity;
+//! use edge_transport::testing::listener::{ListenerClient, ListenerHarness};
+//! # use edge_transport::{Listener, MqttListener, Resources, TransportLimits};
+//!
+//! struct Mine;
+//!
+//! #[async_trait]
+//! impl ListenerHarness for Mine {
+//!     async fn listener(&self) -> Box<dyn Listener> {
+//! #       let resources = Resources::new(TransportLimits::default());
+//! #       let my_listener = MqttListener::bind("127.0.0.1:0", &resources).await.unwrap();
+//!         Box::new(my_listener)
+//!     }
+//!
+//!     async fn connect(
+//!         &self,
+//!         address: SocketAddr,
+//!         identity: &Identity,
+//!         token: &str,
+//!     ) -> Option<Box<dyn ListenerClient>> {
+//! #       let my_client = None;
+//! #       let _unused = (address, identity, token);
+//!         my_client
+//!     }
+//! }
+//!
+//! edge_transport::listener_conformance!(Mine);
+//! ```
+//!
 //! | contract | case | saboteur that fails it |
 //! |---|---|---|
 //! | `serve` MUST open a session for a client before … | [`refused_clients_take_no_part`] | `LetsEverybodyIn` |

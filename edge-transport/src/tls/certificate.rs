@@ -63,6 +63,14 @@ pub enum TlsError {
 }
 
 /// A certificate chain with its private key. `Debug` does not show the key.
+///
+/// # Examples
+/// ```
+/// use edge_transport::{ServerCertificate, TlsError};
+///
+/// let error = ServerCertificate::from_pem(b"", b"").unwrap_err();
+/// assert!(matches!(error, TlsError::NoCertificate { .. }));
+/// ```
 #[derive(Clone)]
 pub struct ServerCertificate(pub(super) Arc<CertifiedKey>);
 

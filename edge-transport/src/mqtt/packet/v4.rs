@@ -87,6 +87,14 @@ pub fn frame(bytes: &[u8], max: usize) -> Result<Option<Frame>, DecodeError> {
 
 /// Returns the packet that `bytes` are: one packet, whole and alone.
 ///
+/// # Examples
+/// ```
+/// use edge_transport::mqtt::packet::{DecodeError, Packet, v4};
+///
+/// assert_eq!(v4::decode(&[0xc0, 0]), Ok(Packet::PingReq));
+/// assert_eq!(v4::decode(&[0xc1, 0]), Err(DecodeError::Flags(1)));
+/// ```
+///
 /// # Errors
 /// [`DecodeError`] when they are not a packet of MQTT 3.1.1.
 pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, DecodeError> {

@@ -141,6 +141,39 @@ pub struct Scratch {
 }
 
 /// The server's side of one connection.
+///
+/// # Examples
+/// A client is let in:
+/// ```
+/// use edge_core::{Authenticated, Clock, FeedSet, SystemClock};
+/// use edge_transport::mqtt::packet::{Connect, Packet, v4};
+/// use edge_transport::mqtt::session::{Input, Opened, Output, Scratch, ServerSession};
+/// use edge_transport::{Resources, TransportLimits};
+///
+/// let now = SystemClock.now();
+/// let resources = Resources::new(TransportLimits::default());
+/// let mut session = ServerSession::new(now, &resources, None, Vec::new());
+/// let mut scratch = Scratch::default();
+///
+/// let connect = Connect {
+///     client_id: "press-7",
+///     clean_session: false,
+///     keep_alive_secs: 60,
+///     will: None,
+///     user_name: Some("hub.local/press-7/?api-version=2021-04-12"),
+///     password: Some(b"SharedAccessSignature ..."),
+/// };
+/// let mut bytes = Vec::new();
+/// v4::encode(&Packet::Connect(connect), &mut bytes)?;
+/// session.handle_input(now, Input::Bytes(&bytes), &mut scratch);
+/// let Some(Output::Open(hello)) = session.poll_output() else { panic!("a CONNECT asks for a session") };
+///
+/// let authenticated = Authenticated::new(hello.claimed, "sas", None);
+/// let opened = Opened { authenticated, resumed: false, feeds: FeedSet::EMPTY };
+/// session.handle_input(now, Input::Opened(Ok(opened)), &mut scratch);
+/// assert_eq!(session.outbound(), b"\x20\x02\x00\x00");
+/// # Ok::<(), edge_transport::mqtt::packet::EncodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct ServerSession {
     resources: Resources,
