@@ -1,6 +1,6 @@
 //! Numbers: what `as_number` reads, and the functions that `core` lacks.
 
-use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Reads a number as the original does, or `None`.
 ///
@@ -11,7 +11,7 @@ pub(crate) fn parse(text: &str) -> Option<f64> {
     if let Some(value) = parse_plain(text.as_bytes()) {
         return Some(value);
     }
-    let mut reader = Reader { rest: text, state: State::default(), digits: String::new() };
+    let mut reader = Reader { rest: text, state: State::default(), digits: Digits::default() };
     if let Some(value) = reader.read() {
         return Some(value);
     }
@@ -41,10 +41,47 @@ struct State {
     currency: bool,
 }
 
+/// A number without what is only for the eye; most fit without allocating.
+#[derive(Debug)]
+struct Digits {
+    few: [u8; 48],
+    len: usize,
+    many: Vec<u8>,
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        Self { few: [0; 48], len: 0, many: Vec::new() }
+    }
+}
+
+impl Digits {
+    fn push(&mut self, digit: u8) {
+        if let Some(place) = self.few.get_mut(self.len).filter(|_| self.many.is_empty()) {
+            *place = digit;
+            self.len += 1;
+            return;
+        }
+        if self.many.is_empty() {
+            self.many.extend_from_slice(&self.few);
+        }
+        self.many.push(digit);
+    }
+
+    fn extend(&mut self, digits: &[u8]) {
+        digits.iter().for_each(|&digit| self.push(digit));
+    }
+
+    fn text(&self) -> &str {
+        let bytes = if self.many.is_empty() { self.few.get(..self.len).unwrap_or(&[]) } else { &self.many };
+        core::str::from_utf8(bytes).unwrap_or("")
+    }
+}
+
 struct Reader<'t> {
     rest: &'t str,
     state: State,
-    digits: String,
+    digits: Digits,
 }
 
 impl Reader<'_> {
@@ -108,7 +145,7 @@ impl Reader<'_> {
         if self.state.open || !ended {
             return None;
         }
-        let value: f64 = self.digits.parse().ok()?;
+        let value: f64 = self.digits.text().parse().ok()?;
         Some(if self.state.negative { -value } else { value })
     }
 
@@ -118,11 +155,14 @@ impl Reader<'_> {
             match c {
                 '0'..='9' => {
                     any = true;
-                    self.digits.push(c);
+                    self.digits.push(c as u8);
                 }
                 '.' if !point => {
                     point = true;
-                    self.digits.push_str(if any { "." } else { "0." });
+                    if !any {
+                        self.digits.push(b'0');
+                    }
+                    self.digits.push(b'.');
                 }
                 ',' if any && !point => {}
                 _ => break,
@@ -140,9 +180,18 @@ impl Reader<'_> {
         if count == 0 {
             return;
         }
-        let value = digits.get(..count).unwrap_or("").parse::<u32>().unwrap_or(u32::MAX).min(99_999);
-        let sign = if negative { "-" } else { "" };
-        self.digits.push_str(&alloc::format!("e{sign}{value}"));
+        self.digits.push(b'e');
+        if negative {
+            self.digits.push(b'-');
+        }
+        // More digits than these make no difference.
+        let significant = digits.get(..count).unwrap_or("").trim_start_matches('0');
+        if significant.len() > 5 {
+            self.digits.extend(b"99999");
+        } else {
+            self.digits.push(b'0');
+            self.digits.extend(significant.as_bytes());
+        }
         self.rest = digits.get(count..).unwrap_or("");
     }
 }
@@ -204,6 +253,14 @@ mod tests {
                 None => assert!(value.is_nan(), "{text}"),
             }
         }
+    }
+
+    #[test]
+    fn long_numbers_are_read_too() {
+        let long = alloc::format!("1,{}000.5", "000".repeat(40));
+        assert_eq!(parse(&long), alloc::format!("1{}000.5", "000".repeat(40)).parse().ok());
+        assert_eq!(parse(&alloc::format!("1e{}5", "0".repeat(100))), Some(1e5));
+        assert_eq!(parse("1e-99999999"), Some(0.0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use bumpalo::Bump;
+use bumpalo::collections::String as BumpString;
 
 use super::date::is_date;
 use super::path::Segment;
@@ -111,11 +112,7 @@ struct Scan<'s, 'm> {
 impl<'m> Scan<'_, 'm> {
     fn object(&mut self, cursor: &mut Cursor<'m>, node: NodeId, depth: usize) -> Result<(), Malformed> {
         cursor.members(depth, |cursor, name| {
-            let child = if name.escaped {
-                self.trie.named(node, &name.unescape())
-            } else {
-                self.trie.named(node, name.raw)
-            };
+            let child = self.trie.named(node, self.unescape(name));
             self.child(cursor, child, depth)
         })
     }
@@ -172,8 +169,17 @@ impl<'m> Scan<'_, 'm> {
         self.trie.slots_below(child, &mut |slot| out.remove(slot));
     }
 
+    fn unescape(&self, raw: RawStr<'m>) -> &'m str {
+        if !raw.escaped {
+            return raw.raw;
+        }
+        let mut text = BumpString::with_capacity_in(raw.raw.len(), self.bump);
+        raw.unescape_to(&mut text);
+        text.into_bump_str()
+    }
+
     fn string(&self, raw: RawStr<'m>) -> BodyValue<'m> {
-        let text = if raw.escaped { self.bump.alloc_str(&raw.unescape()) } else { raw.raw };
+        let text = self.unescape(raw);
         if is_date(text) { BodyValue::Structured } else { BodyValue::Str(text) }
     }
 }

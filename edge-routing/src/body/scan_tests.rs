@@ -69,3 +69,9 @@ fn wildcards_find_the_only_value() {
     assert_eq!(find(r#"{"a":{"x":1,"y":2}}"#, &path, &bump), Ok(Some(BodyValue::Structured)));
     assert_eq!(find(r#"{"a":{}}"#, &path, &bump), Ok(None));
 }
+
+#[test]
+fn paths_deeper_than_any_body_find_nothing() {
+    let path = alloc::vec!["a"; 70].join(".");
+    check(r#"{"a":{"a":1}}"#, &path, "missing");
+}

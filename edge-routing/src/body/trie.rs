@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::path::Segment;
+use crate::limits::MAX_BODY_DEPTH;
 
 /// Index of a node.
 pub(crate) type NodeId = u32;
@@ -51,6 +52,12 @@ impl Default for Trie {
 impl Trie {
     /// The slot of a path, which it gets on the first call. A path with a wildcard must not come here.
     pub(crate) fn insert(&mut self, path: &[Segment]) -> u32 {
+        let next = self.slots;
+        if path.len() > MAX_BODY_DEPTH {
+            // No body is deep enough, so nothing is ever found there.
+            self.slots += 1;
+            return next;
+        }
         let mut at = ROOT;
         for segment in path {
             at = match self.child(at, segment) {
@@ -58,8 +65,7 @@ impl Trie {
                 None => self.grow(at, segment),
             };
         }
-        let next = self.slots;
-        let Some(node) = self.nodes.get_mut(at as usize) else { return 0 };
+        let Some(node) = self.nodes.get_mut(at as usize) else { return next };
         if let Some(slot) = node.slot {
             return slot;
         }
@@ -104,19 +110,18 @@ impl Trie {
             .map(|(_, child)| *child)
     }
 
-    /// Calls `each` with the slots at and below `node`.
+    /// Calls `each` with the slots at and below `node`; the tree is no deeper than a body may be.
     pub(crate) fn slots_below(&self, node: NodeId, each: &mut dyn FnMut(u32)) {
-        let mut open = alloc::vec![node];
-        while let Some(id) = open.pop() {
-            let Some(node) = self.nodes.get(id as usize) else { continue };
-            if let Some(slot) = node.slot {
-                each(slot);
-            }
-            open.extend(node.items.iter().map(|(_, child)| *child));
-            match &node.names {
-                Names::Few(names) => open.extend(names.iter().map(|(_, child)| *child)),
-                Names::Many(names) => open.extend(names.values().copied()),
-            }
+        let Some(node) = self.nodes.get(node as usize) else { return };
+        if let Some(slot) = node.slot {
+            each(slot);
+        }
+        for (_, child) in &node.items {
+            self.slots_below(*child, each);
+        }
+        match &node.names {
+            Names::Few(names) => names.iter().for_each(|(_, child)| self.slots_below(*child, each)),
+            Names::Many(names) => names.values().for_each(|child| self.slots_below(*child, each)),
         }
     }
 

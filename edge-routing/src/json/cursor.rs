@@ -1,7 +1,7 @@
 //! A place in a JSON text.
 
 use alloc::string::String;
-use alloc::vec::Vec;
+use core::fmt;
 
 use super::Malformed;
 
@@ -13,48 +13,46 @@ pub(crate) struct RawStr<'t> {
 }
 
 impl RawStr<'_> {
-    /// The string without escapes; half a surrogate pair becomes U+FFFD.
+    /// The string without escapes.
     pub(crate) fn unescape(&self) -> String {
         let mut out = String::with_capacity(self.raw.len());
+        self.unescape_to(&mut out);
+        out
+    }
+
+    /// Writes the string without escapes; half a surrogate pair becomes U+FFFD.
+    pub(crate) fn unescape_to(&self, out: &mut impl fmt::Write) {
+        // Writing to strings does not fail, and they are all that is written to.
         let mut rest = self.raw;
         while let Some(at) = rest.find('\\') {
-            out.push_str(rest.get(..at).unwrap_or(""));
+            let _ = out.write_str(rest.get(..at).unwrap_or(""));
             let escape = rest.get(at + 1..).unwrap_or("");
-            let simple = match escape.as_bytes().first() {
-                Some(b'n') => '\n',
-                Some(b't') => '\t',
-                Some(b'r') => '\r',
-                Some(b'b') => '\u{8}',
-                Some(b'f') => '\u{c}',
-                Some(b'u') => {
-                    let (decoded, used) = unicode(escape);
-                    out.push_str(&decoded);
-                    rest = escape.get(used..).unwrap_or("");
-                    continue;
-                }
-                other => other.map_or('\\', |&b| char::from(b)),
+            let (c, used) = match escape.as_bytes().first() {
+                Some(b'n') => ('\n', 1),
+                Some(b't') => ('\t', 1),
+                Some(b'r') => ('\r', 1),
+                Some(b'b') => ('\u{8}', 1),
+                Some(b'f') => ('\u{c}', 1),
+                Some(b'u') => unicode(escape),
+                other => (other.map_or('\\', |&b| char::from(b)), 1),
             };
-            out.push(simple);
-            rest = escape.get(1..).unwrap_or("");
+            let _ = out.write_char(c);
+            rest = escape.get(used..).unwrap_or("");
         }
-        out.push_str(rest);
-        out
+        let _ = out.write_str(rest);
     }
 }
 
-/// Decodes as many `uXXXX` as follow each other, the first one's backslash already read.
-fn unicode(text: &str) -> (String, usize) {
-    let mut units: Vec<u16> = Vec::new();
-    let mut used = 0;
-    while let Some(hex) = text.get(used + 1..used + 5) {
-        units.push(u16::from_str_radix(hex, 16).unwrap_or(0xFFFD));
-        used += 5;
-        if text.get(used..used + 2) != Some("\\u") {
-            break;
-        }
-        used += 1;
+/// Decodes the character of `uXXXX`, or of a pair `uXXXX\uXXXX`, and how many bytes that takes.
+fn unicode(text: &str) -> (char, usize) {
+    let unit = |at: usize| text.get(at..at + 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
+    let first = unit(1).unwrap_or(0xFFFD);
+    let second = if text.get(5..7) == Some("\\u") { unit(7) } else { None };
+    let pair = char::decode_utf16([first].into_iter().chain(second)).next();
+    match pair {
+        Some(Ok(c)) => (c, if c.len_utf16() == 2 { 11 } else { 5 }),
+        _ => (char::REPLACEMENT_CHARACTER, 5),
     }
-    (String::from_utf16_lossy(&units), used)
 }
 
 /// How many bytes of a string come before one that ends it, begins an escape, or may not stand in it.

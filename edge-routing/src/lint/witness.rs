@@ -10,6 +10,7 @@ use crate::body::Segment;
 use crate::fields::Sample;
 use crate::index::{Interval, Text, ValueSet, demands};
 use crate::json::Json;
+use crate::limits::MAX_BODY_DEPTH;
 use crate::program::{BodyRef, Expr, ExprId, Leaf, LeafId};
 
 /// Messages tried before giving up.
@@ -212,6 +213,7 @@ fn build(set: &Set<'_>, source: &str, given: &[(&str, &str)], chosen: &[(LeafId,
                 };
                 if let BodyRef::Slot(slot) = path
                     && let Some(path) = set.paths.get(*slot as usize)
+                    && path.len() <= MAX_BODY_DEPTH
                 {
                     put(&mut body, path, value);
                 }
