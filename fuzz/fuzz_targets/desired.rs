@@ -1,0 +1,10 @@
+//! The libFuzzer program of the target `desired`; run it with `cargo fuzz`.
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| edge_fuzz::desired(data));
+
+#[cfg(not(fuzzing))]
+fn main() {
+    println!("run this with: cargo +nightly fuzz run desired");
+}
