@@ -46,8 +46,8 @@
 //! 3 route   number u32, name UTF-8
 //! 4 trim    queue u64, head u64: entries below it are not wanted any more
 //! 5 hole    queue u64, from u64, to u64: these offsets expired and were given up
-//! 6 index   count u32, count × (queue u32, first u64, latest expiry u64, entries u32, points p u32, routes r u32,
-//!           codes c u32, p × (entry u32, position u32), r × route u32, c × u8: which route), padding,
+//! 6 index   count u32, count × (queue u32, first u64, latest expiry u64, bytes u64, entries u32, points p u32,
+//!           routes r u32, codes c u32, p × (entry u32, position u32), r × route u32, c × u8: which route), padding,
 //!           position of this record u64, "EDGEIDX", version 1
 //!
 //! flag 1: the record is the last of its batch         flag 2: all bytes before it had been synced

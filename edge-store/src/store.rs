@@ -136,6 +136,13 @@ impl SegmentStore {
         flushed.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// Returns how many bytes of messages were written a second time since the store was opened, out of segments that
+    /// were mostly dead, so that these could be removed; they are part of [`Usage::written_bytes`].
+    #[must_use]
+    pub fn moved_bytes(&self) -> u64 {
+        self.shared.lock().moved_bytes
+    }
+
     fn start(&self, name: &str, run: impl FnOnce() + Send + 'static, dir: &Path) -> Result<(), OpenError> {
         let thread = thread::Builder::new().name(name.to_owned()).stack_size(512 * 1024).spawn(run);
         let thread = thread.map_err(OpenError::io("starting a thread for", dir))?;
@@ -257,7 +264,7 @@ fn into_state(recovered: Recovered, options: StoreOptions, ledger: &Ledger) -> (
         let mut queue = Queue::new(id.clone());
         (queue.head, queue.next, queue.holes) = (found.head, found.next, found.holes);
         (queue.waiting, queue.extents) = (found.waiting, found.extents);
-        for extent in &queue.extents {
+        for extent in queue.extents.iter() {
             if let Some(segment) = state.segments.get_mut(&extent.segment) {
                 segment.extents += 1;
             }

@@ -117,6 +117,45 @@ async fn dead_segments_become_new_ones_while_there_is_traffic() {
 }
 
 #[tokio::test]
+async fn a_slow_queue_does_not_hold_what_others_have_passed() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir, &small());
+    let (slow, fast) = (targets("slow:r"), targets("fast:r slow:r"));
+    let passed = targets("fast:r");
+    for n in 0..2000u64 {
+        let to = if n % 50 == 0 {
+            &slow
+        } else if n % 51 == 0 {
+            &fast
+        } else {
+            &passed
+        };
+        store.append(vec![entry(to, format!("{n:0>500}"))], Durability::Written).await.unwrap();
+        let next = store.queue(&queue("fast")).map_or(0, |state| state.next);
+        store.trim(&queue("fast"), next).unwrap();
+    }
+    let expected: Vec<_> =
+        (0..2000u64).filter(|n| n % 50 == 0 || n % 51 == 0).map(|n| format!("{n:0>500}")).collect();
+    assert_eq!(bodies(&read_all(&store, &queue("slow"), 0).await), expected);
+    store.flush().await.unwrap();
+    let usage = store.usage();
+    let live = 80 * 600;
+    assert!(usage.used_bytes < 2 * live + 6 * 16 * 1024, "{usage:?}");
+    let written = usage.written_bytes as f64 / (2000.0 * 600.0);
+    assert!(written < 1.34, "write amplification {written}");
+    assert!(store.moved_bytes() > 0);
+    let states = store.queues();
+    store.close().await.unwrap();
+    drop(store);
+    let (store, recovery) = SegmentStore::open(dir.path(), small()).unwrap();
+    assert!(recovery.is_clean(), "{recovery}");
+    assert_eq!(store.queues(), states);
+    let read = read_all(&store, &queue("slow"), 0).await;
+    assert_eq!((bodies(&read), read.damaged), (expected, 0));
+    assert!(read.entries.iter().map(|stored| stored.offset).eq(0..read.next));
+}
+
+#[tokio::test]
 async fn expired_segments_are_given_up_and_counted_once() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir, &small());

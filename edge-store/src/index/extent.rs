@@ -14,6 +14,8 @@ pub(crate) struct Extent {
     pub(crate) segment: u64,
     pub(crate) first: u64,
     pub(crate) count: u32,
+    /// Bytes of their records; a record that is in several queues counts for each.
+    pub(crate) bytes: u64,
     /// The latest expiry of an entry, [`NEVER`] when one never expires.
     pub(crate) max_expiry: u64,
     /// Some places: offset above `first`, and position in the segment.
@@ -27,7 +29,7 @@ pub(crate) struct Extent {
 impl Extent {
     pub(crate) fn new(segment: u64, first: u64) -> Self {
         let (points, routes, codes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { segment, first, count: 0, max_expiry: 0, points, routes, codes }
+        Self { segment, first, count: 0, bytes: 0, max_expiry: 0, points, routes, codes }
     }
 
     /// Returns the offset behind the last entry.
@@ -40,7 +42,7 @@ impl Extent {
     }
 
     /// Adds the next entry, or returns `false` when the extent can take no more.
-    pub(crate) fn push(&mut self, route: u32, expires: u64, position: u32) -> bool {
+    pub(crate) fn push(&mut self, route: u32, expires: u64, position: u32, bytes: u32) -> bool {
         let known = self.routes.iter().rposition(|&known| known == route);
         if self.count == u32::MAX || (known.is_none() && self.routes.len() == MAX_ROUTES) {
             return false;
@@ -55,10 +57,11 @@ impl Extent {
         if self.routes.len() > 1 {
             self.codes.push(u8::try_from(code).unwrap_or(u8::MAX));
         }
-        if self.points.last().is_none_or(|&(_, last)| position - last >= POINT_BYTES) {
+        if self.points.last().is_none_or(|&(_, last)| position.saturating_sub(last) >= POINT_BYTES) {
             self.points.push((self.count, position));
         }
         self.count += 1;
+        self.bytes += u64::from(bytes);
         self.max_expiry = self.max_expiry.max(expires);
         true
     }
@@ -73,6 +76,12 @@ impl Extent {
             && self.codes.iter().all(|&code| usize::from(code) < self.routes.len())
             && self.points.first().is_some_and(|&(delta, _)| delta == 0)
             && self.points.is_sorted()
+    }
+
+    /// Returns how many bytes the entries from `from` on have, supposing that all have the same.
+    pub(crate) fn bytes_from(&self, from: u64) -> u64 {
+        let left = self.end().saturating_sub(from).min(u64::from(self.count));
+        self.bytes / u64::from(self.count.max(1)) * left
     }
 
     /// Returns whether all entries have expired.
@@ -125,6 +134,7 @@ impl Extent {
             segment: self.segment,
             first: from,
             count,
+            bytes: self.bytes / u64::from(self.count) * u64::from(count),
             max_expiry: self.max_expiry,
             points: points.collect(),
             routes: self.routes.clone(),
@@ -147,7 +157,7 @@ mod tests {
     fn extent(routes: &[u32]) -> Extent {
         let mut extent = Extent::new(1, 100);
         for (at, &route) in (0..).zip(routes) {
-            assert!(extent.push(route, u64::from(at), at * 40_000));
+            assert!(extent.push(route, u64::from(at), at * 40_000, 100));
         }
         extent
     }
@@ -182,6 +192,7 @@ mod tests {
         assert_eq!(slice.count_routes(0, 200), whole.count_routes(101, 104));
         assert_eq!(slice.place(101), (101, 0));
         assert_eq!(slice.place(102), (102, 80_000));
+        assert_eq!((whole.bytes, slice.bytes, whole.bytes_from(104)), (500, 300, 100));
         assert_eq!(whole.slice(0, 200), Some(whole.clone()));
         assert_eq!(whole.slice(105, 200), None);
         assert_eq!(whole.slice(103, 103), None);
@@ -190,7 +201,7 @@ mod tests {
     #[test]
     fn the_257th_route_needs_another_extent() {
         let mut extent = extent(&(0..256).collect::<Vec<_>>());
-        assert!(!extent.push(256, 0, u32::MAX));
-        assert!(extent.push(255, 0, u32::MAX));
+        assert!(!extent.push(256, 0, u32::MAX, 1));
+        assert!(extent.push(255, 0, u32::MAX, 1));
     }
 }

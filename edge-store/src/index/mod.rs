@@ -2,10 +2,12 @@
 
 mod counts;
 mod extent;
+mod extents;
 mod ranges;
 mod tail;
 
 pub(crate) use counts::Counts;
 pub(crate) use extent::Extent;
+pub(crate) use extents::{Extents, Placed};
 pub(crate) use ranges::Ranges;
 pub(crate) use tail::{Bound, BoundList, Tail, TailRef};

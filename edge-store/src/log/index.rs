@@ -8,7 +8,7 @@ const MAGIC: [u8; 8] = *b"EDGEIDX\x01";
 /// Bytes of the trailer: the position of the index record, and the magic.
 pub(crate) const TRAILER_BYTES: usize = 16;
 /// Bytes of an extent before its lists.
-const EXTENT_BYTES: usize = 36;
+const EXTENT_BYTES: usize = 44;
 
 /// Writes the payload of an index record that stands at `position` and is the last of its segment.
 pub(crate) fn put_index(out: &mut Vec<u8>, position: u64, extents: &[(u32, Extent)]) {
@@ -18,6 +18,7 @@ pub(crate) fn put_index(out: &mut Vec<u8>, position: u64, extents: &[(u32, Exten
         out.extend_from_slice(&queue.to_le_bytes());
         out.extend_from_slice(&extent.first.to_le_bytes());
         out.extend_from_slice(&extent.max_expiry.to_le_bytes());
+        out.extend_from_slice(&extent.bytes.to_le_bytes());
         out.extend_from_slice(&extent.count.to_le_bytes());
         put_u32(out, extent.points.len());
         put_u32(out, extent.routes.len());
@@ -55,8 +56,9 @@ pub(crate) fn read_index(payload: &[u8], segment: u64) -> Option<Vec<(u32, Exten
         let (head, lists) = rest.split_at_checked(EXTENT_BYTES)?;
         let mut extent = Extent::new(segment, get_u64(head, 4)?);
         extent.max_expiry = get_u64(head, 12)?;
-        extent.count = get_u32(head, 20)?;
-        let lengths = (get_u32(head, 24)? as usize, get_u32(head, 28)? as usize, get_u32(head, 32)? as usize);
+        extent.bytes = get_u64(head, 20)?;
+        extent.count = get_u32(head, 28)?;
+        let lengths = (get_u32(head, 32)? as usize, get_u32(head, 36)? as usize, get_u32(head, 40)? as usize);
         let (points, lists) = lists.split_at_checked(lengths.0.checked_mul(8)?)?;
         let (routes, lists) = lists.split_at_checked(lengths.1.checked_mul(4)?)?;
         let (codes, lists) = lists.split_at_checked(lengths.2)?;
@@ -85,9 +87,9 @@ mod tests {
     fn sample() -> Vec<(u32, Extent)> {
         let (mut one, mut two) = (Extent::new(7, 100), Extent::new(7, 5));
         for n in 0..5 {
-            assert!(one.push(n % 2, 1000, 32 + n * 70_000));
+            assert!(one.push(n % 2, 1000, 32 + n * 70_000, 64));
         }
-        assert!(two.push(9, u64::MAX, 80));
+        assert!(two.push(9, u64::MAX, 80, 64));
         vec![(0, one), (3, two)]
     }
 

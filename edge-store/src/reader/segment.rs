@@ -72,14 +72,20 @@ impl Reader {
             found.batch.damaged += place.to - expected;
             expected = place.to;
         }
-        let position = stopped_at.unwrap_or_else(|| walker.position());
         self.buffer = walker.into_buffer();
         found.batch.next = expected;
-        self.hand_over(queue, place.segment, position, copied, found);
+        self.hand_over(queue, place.segment, stopped_at, copied, found);
         Ok(stopped_at.is_none())
     }
 
-    fn hand_over(&self, queue: u32, segment: u64, position: u64, copied: Copied, found: &mut Found) {
+    fn hand_over(
+        &self,
+        queue: u32,
+        segment: u64,
+        stopped_at: Option<u64>,
+        copied: Copied,
+        found: &mut Found,
+    ) {
         let bytes = Bytes::from(copied.bytes);
         let mut state = self.shared.lock();
         for (target, enqueued, range) in copied.entries {
@@ -94,8 +100,12 @@ impl Reader {
                 }
             }
         }
-        let position = u32::try_from(position).unwrap_or(u32::MAX);
-        state.set_cursor(queue, Cursor { segment, offset: found.batch.next, position });
+        // Behind its last entry a run may go on in the same segment, but at another place.
+        let position = stopped_at.and_then(|position| u32::try_from(position).ok());
+        state.set_cursor(
+            queue,
+            position.map(|position| Cursor { segment, offset: found.batch.next, position }),
+        );
     }
 
     fn open_segment(&mut self, number: u64) -> io::Result<Arc<dyn FsFile>> {

@@ -1,13 +1,12 @@
 //! The queues as the records of the log describe them, one after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use edge_core::{EndpointId, Offset, Priority, QueueId, RouteName};
 
 use super::report::Lost;
 use super::scan::Effect;
-use crate::index::{Counts, Extent, Ranges};
-use crate::log::TargetEntry;
+use crate::index::{Counts, Extent, Extents, Placed, Ranges};
 use crate::state::lost_route;
 use crate::writer::{Ledger, LoggedQueue};
 
@@ -25,17 +24,15 @@ pub(crate) struct ReplayedQueue {
     pub(crate) head: Offset,
     pub(crate) next: Offset,
     pub(crate) holes: Ranges,
-    pub(crate) extents: VecDeque<Extent>,
+    pub(crate) extents: Extents,
     pub(crate) waiting: Counts,
     lost: u64,
 }
 
 impl Replay {
-    pub(super) fn apply(&mut self, effect: Effect, segment: u64) {
+    pub(super) fn apply(&mut self, effect: Effect) {
         match effect {
-            Effect::Entry(entry, position) => {
-                self.queues.entry(entry.queue).or_default().push(entry, segment, position);
-            }
+            Effect::Entry(queue, entry) => self.queues.entry(queue).or_default().push(&entry),
             Effect::Queue { number, head, next, priority, endpoint } => {
                 let queue = self.queues.entry(number).or_default();
                 let priority = Priority::new(priority).unwrap_or(Priority::DEFAULT);
@@ -57,7 +54,7 @@ impl Replay {
 
     /// Adds entries that an index tells of.
     pub(super) fn add_extent(&mut self, queue: u32, extent: Extent) {
-        self.queues.entry(queue).or_default().add(extent);
+        self.queues.entry(queue).or_default().add(&extent);
     }
 
     /// All has been read: finds out what waits and what is missing.
@@ -105,34 +102,23 @@ impl Replay {
 }
 
 impl ReplayedQueue {
-    fn push(&mut self, entry: TargetEntry, segment: u64, position: u32) {
-        if entry.offset < self.extents.back().map_or(0, Extent::end) || entry.offset == Offset::MAX {
-            return;
+    fn push(&mut self, entry: &Placed) {
+        if entry.offset < Offset::MAX {
+            self.next = self.next.max(entry.offset + 1);
+            self.extents.add(entry);
         }
-        self.next = self.next.max(entry.offset + 1);
-        let fits = |last: &&mut Extent| last.segment == segment && last.end() == entry.offset;
-        if let Some(last) = self.extents.back_mut().filter(fits)
-            && last.push(entry.route, entry.expires, position)
-        {
-            return;
-        }
-        let mut extent = Extent::new(segment, entry.offset);
-        extent.push(entry.route, entry.expires, position);
-        self.extents.push_back(extent);
     }
 
-    fn add(&mut self, extent: Extent) {
-        if extent.first >= self.extents.back().map_or(0, Extent::end) {
-            self.next = self.next.max(extent.end());
-            self.extents.push_back(extent);
-        }
+    fn add(&mut self, extent: &Extent) {
+        self.next = self.next.max(extent.end());
+        self.extents.insert(extent);
     }
 
     fn move_head(&mut self, head: Offset) {
         self.head = self.head.max(head);
         self.next = self.next.max(self.head);
-        while self.extents.front().is_some_and(|extent| extent.end() <= self.head) {
-            self.extents.pop_front();
+        while self.extents.first().is_some_and(|extent| extent.end() <= self.head) {
+            self.extents.pop_first();
         }
     }
 
@@ -144,17 +130,17 @@ impl ReplayedQueue {
     fn finish(&mut self) {
         self.holes.drop_below(self.head);
         let mut at = self.head;
-        for mut extent in std::mem::take(&mut self.extents) {
+        for extent in std::mem::take(&mut self.extents).iter() {
             self.lost += missing(&self.holes, at, extent.first);
             at = at.max(extent.end());
-            extent.shrink();
             for (from, to) in self.holes.outside(extent.first.max(self.head), extent.end()) {
-                let is_whole = (from, to) == (extent.first, extent.end());
-                self.extents.extend(if is_whole { Some(extent.clone()) } else { extent.slice(from, to) });
+                if let Some(part) = extent.slice(from, to) {
+                    self.extents.insert(&part);
+                }
             }
         }
         self.lost += missing(&self.holes, at, self.next);
-        for extent in &self.extents {
+        for extent in self.extents.iter() {
             for (route, entries) in extent.count_routes(extent.first, extent.end()).iter() {
                 self.waiting.add(route, entries);
             }

@@ -6,6 +6,7 @@ use super::Replay;
 use crate::OpenError;
 use crate::fs::Fs;
 use crate::fs::read_full;
+use crate::index::Placed;
 use crate::log::{
     AFTER_SYNC, HEADER_BYTES, LAST, MAX_NUMBERS, Record, Step, TRAILER_BYTES, TargetEntry, Walker, file_name,
     index_position, read_index, seed,
@@ -39,7 +40,7 @@ pub(super) struct Scanned {
 /// What a record does to the replay.
 #[derive(Debug)]
 pub(super) enum Effect {
-    Entry(TargetEntry, u32),
+    Entry(u32, Placed),
     Queue { number: u32, head: u64, next: u64, priority: u8, endpoint: String },
     Route { number: u32, name: String },
     Trim { queue: u32, head: u64 },
@@ -112,16 +113,17 @@ pub(super) fn scan(
             Step::Damage { from, to } => doubtful.push((from, to)),
             Step::Record { position, header } => {
                 if header.flags & AFTER_SYNC != 0 && position > HEADER_BYTES {
-                    apply(&mut staged, segment.number, replay);
+                    apply(&mut staged, replay);
                     found.damage.append(&mut doubtful);
                     found.records += std::mem::take(&mut staged_records);
                     found.end = position;
                 }
-                stage(&mut staged, position, Record::decode(&header, walker.payload()));
+                let place = (segment.number, position, walker.position() - position);
+                stage(&mut staged, place, Record::decode(&header, walker.payload()));
                 staged_records += 1;
                 last_record_end = walker.position();
                 if header.flags & LAST != 0 && doubtful.is_empty() {
-                    apply(&mut staged, segment.number, replay);
+                    apply(&mut staged, replay);
                     found.records += std::mem::take(&mut staged_records);
                     found.end = walker.position();
                 }
@@ -131,7 +133,7 @@ pub(super) fn scan(
     let written_end = if segment.recycled { last_record_end } else { segment.len };
     if !segment.is_newest {
         doubtful.retain(|&(from, _)| from < written_end);
-        apply(&mut staged, segment.number, replay);
+        apply(&mut staged, replay);
         found.damage.append(&mut doubtful);
         found.records += staged_records;
         found.end = written_end;
@@ -140,18 +142,17 @@ pub(super) fn scan(
     Ok(found)
 }
 
-fn apply(staged: &mut Vec<Effect>, segment: u64, replay: &mut Replay) {
+fn apply(staged: &mut Vec<Effect>, replay: &mut Replay) {
     for effect in staged.drain(..) {
-        replay.apply(effect, segment);
+        replay.apply(effect);
     }
 }
 
-fn stage(staged: &mut Vec<Effect>, position: u64, record: Option<Record<'_>>) {
-    let position = u32::try_from(position).unwrap_or(u32::MAX);
+fn stage(staged: &mut Vec<Effect>, place: (u64, u64, u64), record: Option<Record<'_>>) {
     let effect = match record {
         Some(Record::Message(message)) => {
             let targets = message.targets().filter(|t| t.queue < MAX_NUMBERS && t.route < MAX_NUMBERS);
-            staged.extend(targets.map(|target| Effect::Entry(target, position)));
+            staged.extend(targets.map(|target| Effect::Entry(target.queue, placed(target, place))));
             return;
         }
         Some(Record::Queue { number, head, next, priority, endpoint }) if number < MAX_NUMBERS => {
@@ -165,4 +166,11 @@ fn stage(staged: &mut Vec<Effect>, position: u64, record: Option<Record<'_>>) {
         _ => return,
     };
     staged.push(effect);
+}
+
+fn placed(target: TargetEntry, (segment, position, bytes): (u64, u64, u64)) -> Placed {
+    let position = u32::try_from(position).unwrap_or(u32::MAX);
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let TargetEntry { offset, route, expires, .. } = target;
+    Placed { segment, position, bytes, offset, route, expires }
 }

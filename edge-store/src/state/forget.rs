@@ -61,7 +61,7 @@ impl State {
         self.evict();
     }
 
-    fn release_segment(&mut self, number: u64) {
+    pub(super) fn release_segment(&mut self, number: u64) {
         let Some(segment) = self.segments.get_mut(&number) else { return };
         segment.extents = segment.extents.saturating_sub(1);
         if segment.extents == 0 && segment.sealed {

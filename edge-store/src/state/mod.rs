@@ -5,6 +5,7 @@ mod forget;
 mod publish;
 mod queue;
 mod read;
+mod relocate;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -41,6 +42,8 @@ pub(crate) struct State {
     /// How long the file of the active segment was when it was begun.
     pub(crate) reserved: u64,
     pub(crate) written_bytes: u64,
+    /// Bytes of messages that were moved, among those written.
+    pub(crate) moved_bytes: u64,
     pub(crate) syncs: u64,
     pub(crate) mail: Mail,
     pub(crate) refusal: Option<Refusal>,
@@ -146,6 +149,7 @@ impl State {
             file_bytes: 0,
             reserved: 0,
             written_bytes: 0,
+            moved_bytes: 0,
             syncs: 0,
             mail: Mail::default(),
             refusal: None,

@@ -1,7 +1,7 @@
 //! What the writer reports: entries that are on disk, segments that come and go.
 
 use super::{Segment, State};
-use crate::index::Extent;
+use crate::index::{Extent, Placed};
 
 /// One entry that was written.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,15 @@ pub(crate) struct Indexed {
     pub(crate) offset: u64,
     pub(crate) expires: u64,
     pub(crate) position: u32,
+    /// Bytes of the record.
+    pub(crate) bytes: u32,
+}
+
+impl Indexed {
+    pub(crate) fn placed(&self, segment: u64) -> Placed {
+        let Self { route, offset, expires, position, bytes, .. } = *self;
+        Placed { segment, position, bytes, offset, route, expires }
+    }
 }
 
 impl State {
@@ -28,17 +37,9 @@ impl State {
             if entry.offset < queue.head || queue.holes.end_of(entry.offset).is_some() {
                 continue;
             }
-            if let Some(last) = queue.extents.back_mut()
-                && last.segment == active
-                && last.end() == entry.offset
-                && last.push(entry.route, entry.expires, entry.position)
-            {
-                continue;
+            if queue.extents.add(&entry.placed(active)) {
+                segment.extents += 1;
             }
-            let mut extent = Extent::new(active, entry.offset);
-            extent.push(entry.route, entry.expires, entry.position);
-            queue.extents.push_back(extent);
-            segment.extents += 1;
         }
         self.tail.written(messages);
         self.evict();
@@ -57,9 +58,7 @@ impl State {
             }
         }
         for queue in &mut self.queues {
-            if let Some(last) = queue.extents.back_mut().filter(|last| last.segment == sealed) {
-                last.shrink();
-            }
+            queue.extents.shrink(sealed);
         }
     }
 

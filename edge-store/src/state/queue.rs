@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use edge_core::QueueId;
 
-use crate::index::{Counts, Extent, Ranges, TailRef};
+use crate::index::{Counts, Extents, Ranges, TailRef};
 use crate::log::NEVER;
 
 /// Where a reader stopped, so that it goes on without searching.
@@ -25,7 +25,7 @@ pub(crate) struct Queue {
     /// Offsets that were given up unread.
     pub(crate) holes: Ranges,
     /// What is on disk, by rising offset.
-    pub(crate) extents: VecDeque<Extent>,
+    pub(crate) extents: Extents,
     /// What is in memory: the newest entries, up to `next`.
     pub(crate) tail: VecDeque<TailRef>,
     pub(crate) cursor: Option<Cursor>,
@@ -43,6 +43,14 @@ pub(crate) struct Freed {
     pub(crate) sequences: Vec<u64>,
 }
 
+impl Freed {
+    pub(crate) fn count(&mut self, counts: &Counts) {
+        for (route, entries) in counts.iter() {
+            self.gone.add(route, entries);
+        }
+    }
+}
+
 impl Queue {
     pub(crate) fn new(id: QueueId) -> Self {
         Self {
@@ -51,7 +59,7 @@ impl Queue {
             next: 0,
             waiting: Counts::default(),
             holes: Ranges::default(),
-            extents: VecDeque::new(),
+            extents: Extents::default(),
             tail: VecDeque::new(),
             cursor: None,
             trim_told: false,
@@ -63,11 +71,6 @@ impl Queue {
         self.next - self.tail.len() as u64
     }
 
-    /// Returns the place among the extents of the first that ends above `offset`.
-    pub(crate) fn extent_at(&self, offset: u64) -> usize {
-        self.extents.partition_point(|extent| extent.end() <= offset)
-    }
-
     /// Moves the head up to `below`, and returns what that sets free.
     pub(crate) fn trim(&mut self, below: u64) -> Freed {
         let mut freed = Freed::default();
@@ -76,16 +79,14 @@ impl Queue {
             return freed;
         }
         let tail_first = self.tail_first();
-        while let Some(extent) = self.extents.front().filter(|extent| extent.first < below) {
+        while let Some(extent) = self.extents.first().filter(|extent| extent.first < below) {
             let from = extent.first.max(self.head);
-            for (route, entries) in extent.count_routes(from, below.min(tail_first)).iter() {
-                freed.gone.add(route, entries);
-            }
+            freed.count(&extent.count_routes(from, below.min(tail_first)));
             if extent.end() > below {
                 break;
             }
             freed.segments.push(extent.segment);
-            self.extents.pop_front();
+            self.extents.pop_first();
         }
         for offset in tail_first..below.max(tail_first) {
             let Some(entry) = self.tail.pop_front() else { break };
@@ -99,9 +100,6 @@ impl Queue {
         if self.tail.is_empty() {
             self.tail.shrink_to(4096);
         }
-        if self.extents.is_empty() {
-            self.extents.shrink_to(4);
-        }
         for (route, entries) in freed.gone.iter() {
             self.waiting.subtract(route, entries);
         }
@@ -113,18 +111,13 @@ impl Queue {
     pub(crate) fn expire(&mut self, now: u64) -> (Freed, Vec<(u64, u64)>) {
         let (mut freed, mut holes) = (Freed::default(), Vec::new());
         let head = self.head;
-        self.extents.retain(|extent| {
-            if !extent.is_expired(now) {
-                return true;
-            }
-            for (route, entries) in extent.count_routes(extent.first.max(head), extent.end()).iter() {
-                freed.gone.add(route, entries);
-            }
+        for extent in self.extents.take(|extent| extent.is_expired(now)) {
+            let from = extent.first.max(head);
+            freed.count(&extent.count_routes(from, extent.end()));
             freed.segments.push(extent.segment);
-            holes.push((extent.first.max(head), extent.end()));
-            false
-        });
-        let unwritten = self.extents.back().map_or(0, Extent::end).max(self.tail_first()).max(head);
+            holes.push((from, extent.end()));
+        }
+        let unwritten = self.extents.end().max(self.tail_first()).max(head);
         let unwritten = holes.last().map_or(unwritten, |&(_, end)| end.max(unwritten));
         let unwritten = self.holes.end_of(unwritten).unwrap_or(unwritten);
         let skipped = usize::try_from(unwritten - self.tail_first()).unwrap_or(usize::MAX);

@@ -103,7 +103,7 @@ impl State {
                 found.batch.entries.push(stored(at, enqueued, entry.expires, route, message.clone()));
                 found.batch.next = at + 1;
             } else {
-                let next_extent = queue.extents.get(queue.extent_at(at));
+                let next_extent = queue.extents.reaching_above(at);
                 if let Some(extent) = next_extent.filter(|extent| extent.contains(at)) {
                     let (point, mut position) = extent.place(at);
                     if let Some(cursor) = queue.cursor
@@ -129,10 +129,10 @@ impl State {
         Place::Done
     }
 
-    /// Remembers where a reader stopped.
-    pub(crate) fn set_cursor(&mut self, number: u32, cursor: Cursor) {
+    /// Remembers where a reader stopped within a run of entries.
+    pub(crate) fn set_cursor(&mut self, number: u32, cursor: Option<Cursor>) {
         if let Some(queue) = self.queues.get_mut(number as usize) {
-            queue.cursor = Some(cursor);
+            queue.cursor = cursor;
         }
     }
 }

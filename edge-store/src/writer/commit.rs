@@ -2,9 +2,10 @@
 
 use edge_core::{Durability, StoreError};
 
+use super::worker::News;
 use super::{Failure, Writer};
 use crate::fs::write_all;
-use crate::log::{Kind, TargetEntry, expiry};
+use crate::log::{Kind, TargetEntry, expiry, message_bytes};
 use crate::state::{Batch, Definition, Indexed, Refusal};
 
 /// The buffer is written out when it holds this much.
@@ -12,19 +13,16 @@ const BUFFER_BYTES: u64 = 4 << 20;
 
 impl Writer {
     /// Writes everything that is queued, and makes it as durable as its senders asked for, or wholly when `sync` says so.
-    pub(super) fn commit(
-        &mut self,
-        trims: &[(u32, u64)],
-        holes: &[(u32, u64, u64)],
-        sync: bool,
-    ) -> Result<(), Failure> {
-        for &(queue, head) in trims {
+    pub(super) fn commit(&mut self, news: &News, sync: bool) -> Result<(), Failure> {
+        for &(queue, head) in &news.trims {
             self.ledger.trim_later(queue, head);
         }
-        for &(queue, from, to) in holes {
+        for &(queue, from, to) in &news.holes {
             self.ledger.give_up_later(queue, from, to);
         }
         if self.failed.is_some() {
+            // What was moved out of a dead segment must be safe before it goes; trims may be lost for once.
+            self.sync()?;
             self.unlink_dead();
         }
         self.flush()?;
@@ -79,15 +77,17 @@ impl Writer {
             left -= 1;
             let enqueued = message.enqueued.as_unix_ms();
             let position = u32::try_from(self.encoder.end(self.active.position)).unwrap_or(u32::MAX);
+            let encoded = message.message.encoded();
+            let bytes = u32::try_from(message_bytes(encoded.len(), bound.len())).unwrap_or(u32::MAX);
             let (ledger, entries) = (&mut self.ledger, &mut self.encoded.entries);
             let targets = bound.iter().map(|target| {
                 let (queue, route) = (target.queue, target.route);
                 let expires = expiry(enqueued, target.time_to_live_ms);
                 let offset = ledger.next_offset(queue);
-                entries.push(Indexed { queue, route, offset, expires, position });
+                entries.push(Indexed { queue, route, offset, expires, position, bytes });
                 TargetEntry { queue, route, offset, expires }
             });
-            self.encoder.message(Kind::Message, left == 0, enqueued, targets, message.message.encoded());
+            self.encoder.message(Kind::Message, left == 0, enqueued, targets, encoded);
             self.encoded.messages += 1;
         }
         self.encoded.bytes += batch.bytes;
@@ -120,12 +120,19 @@ impl Writer {
     pub(super) fn flushed(&mut self) {
         self.active.position = self.encoder.end(self.active.position);
         let encoded = &mut self.encoded;
-        self.shared.lock().publish(&encoded.entries, encoded.messages, encoded.bytes, self.active.position);
+        let mut state = self.shared.lock();
+        state.publish(&encoded.entries, encoded.messages, encoded.bytes, self.active.position);
+        if !encoded.moved.is_empty() {
+            state.moved(encoded.moved_from, &mut encoded.moved);
+            state.moved_bytes += encoded.moved_bytes;
+        }
+        drop(state);
         self.encoder.clear();
         encoded.entries.clear();
         encoded.entries.shrink_to(16 * 1024);
-        encoded.messages = 0;
-        encoded.bytes = 0;
+        encoded.moved.clear();
+        encoded.moved.shrink_to(1024);
+        (encoded.messages, encoded.bytes, encoded.moved_bytes) = (0, 0, 0);
     }
 
     /// Tells everybody who waits that it failed, and keeps what they sent for the next attempt.

@@ -2,6 +2,7 @@
 
 mod commit;
 mod ledger;
+mod relocate;
 mod roll;
 mod worker;
 
@@ -18,6 +19,7 @@ use crate::shared::Shared;
 use crate::state::{Batch, Indexed};
 
 pub(crate) use ledger::{Ledger, LoggedQueue};
+use relocate::Relocation;
 
 /// Writes the log.
 #[derive(Debug)]
@@ -43,6 +45,12 @@ pub(crate) struct Writer {
     synced: Vec<ReceiptSender>,
     /// Segments to unlink once it is durable that they hold nothing.
     dead: Vec<u64>,
+    /// Whether a segment was begun since it was last asked whether an old one should be emptied.
+    rolled: bool,
+    /// A segment that is being emptied.
+    relocation: Option<Relocation>,
+    /// Segments that could not be read.
+    unmovable: Vec<u64>,
     /// A dead segment that is kept to become the next one.
     spare: Option<u64>,
     /// Whether one may be kept.
@@ -76,6 +84,10 @@ struct Encoded {
     entries: Vec<Indexed>,
     messages: u64,
     bytes: u64,
+    /// Entries that stand in the segment `moved_from` too.
+    moved: Vec<Indexed>,
+    moved_from: u64,
+    moved_bytes: u64,
 }
 
 /// Why a commit stopped.

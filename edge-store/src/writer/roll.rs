@@ -40,6 +40,9 @@ impl Writer {
             written: Vec::new(),
             synced: Vec::new(),
             dead: Vec::new(),
+            rolled: false,
+            relocation: None,
+            unmovable: Vec::new(),
             spare: None,
             keeps_spare: false,
             failed: None,
@@ -76,6 +79,7 @@ impl Writer {
         self.active = next;
         self.begin_segment();
         self.shared.lock().seal_active(number, self.active.reserved);
+        self.rolled = true;
         Ok(())
     }
 

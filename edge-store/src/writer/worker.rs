@@ -16,8 +16,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// What the writer found in the mail, besides batches.
 #[derive(Debug, Default)]
 struct Work {
-    trims: Vec<(u32, u64)>,
-    holes: Vec<(u32, u64, u64)>,
+    news: News,
     /// An append found no room.
     pressed: bool,
     /// Everything is to be durable.
@@ -25,6 +24,15 @@ struct Work {
     ends: bool,
     /// Who is told when it is done.
     callers: Vec<oneshot::Sender<Result<(), StoreError>>>,
+}
+
+/// What is not wanted any more.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Queues and their heads.
+    pub(super) trims: Vec<(u32, u64)>,
+    /// Queues and what they have given up.
+    pub(super) holes: Vec<(u32, u64, u64)>,
 }
 
 impl Writer {
@@ -58,17 +66,32 @@ impl Writer {
 
     fn work(&mut self, work: &Work) -> Result<(), Failure> {
         self.keeps_spare = !work.settles && !work.pressed;
-        self.commit(&work.trims, &work.holes, work.settles)?;
+        self.commit(&work.news, work.settles)?;
         let at_least = if work.pressed { 0 } else { self.segment_bytes / 16 };
         if (work.pressed || work.settles) && self.drop_dead_active(at_least)? {
-            let shared = self.shared.clone();
-            let more = self.take(&mut shared.lock(), true);
-            self.commit(&more.trims, &more.holes, true)?;
+            self.commit_more()?;
         }
         if work.ends {
-            self.finish()?;
+            return self.finish();
+        }
+        if std::mem::take(&mut self.rolled) || work.pressed || work.settles {
+            self.look_for_relocation(work.pressed);
+        }
+        self.relocate()?;
+        if !work.callers.is_empty() {
+            while self.relocation.is_some() {
+                self.relocate()?;
+            }
+            self.commit_more()?;
         }
         Ok(())
+    }
+
+    /// Commits what has come meanwhile, and what was found to be dead.
+    fn commit_more(&mut self) -> Result<(), Failure> {
+        let shared = self.shared.clone();
+        let news = self.take_news(&mut shared.lock());
+        self.commit(&news, true)
     }
 
     /// Waits for mail and takes it.
@@ -76,7 +99,8 @@ impl Writer {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         let mut quiet = false;
-        while !quiet && !state.mail.is_urgent(self.failed.is_some()) {
+        let moves = self.relocation.is_some() && self.failed.is_none();
+        while !quiet && !moves && !state.mail.is_urgent(self.failed.is_some()) {
             let mail = &mut state.mail;
             let unsynced = self.active.synced < self.active.position;
             if self.failed.is_some() || unsynced || !mail.trims.is_empty() || !mail.holes.is_empty() {
@@ -99,27 +123,28 @@ impl Writer {
         let mail = &mut state.mail;
         mail.writer = Waiting::Nothing;
         mail.retry = false;
-        self.queued.extend(mail.batches.drain(..));
-        mail.batches.shrink_to(1024);
-        self.dead.append(&mut mail.dead);
         let ends = mail.stop || mail.closing.is_some();
         let mut callers = std::mem::take(&mut mail.flushes);
         callers.extend(mail.closing.take());
-        let mut work = Work {
-            trims: Vec::new(),
-            holes: std::mem::take(&mut mail.holes),
-            pressed: std::mem::take(&mut mail.pressed),
-            settles: settles || ends || !callers.is_empty(),
-            ends,
-            callers,
-        };
+        let pressed = std::mem::take(&mut mail.pressed);
+        let settles = settles || ends || !callers.is_empty();
+        Work { news: self.take_news(state), pressed, settles, ends, callers }
+    }
+
+    /// Takes batches, trims, holes and dead segments.
+    fn take_news(&mut self, state: &mut State) -> News {
+        let mail = &mut state.mail;
+        self.queued.extend(mail.batches.drain(..));
+        mail.batches.shrink_to(1024);
+        self.dead.append(&mut mail.dead);
+        let mut news = News { trims: Vec::new(), holes: std::mem::take(&mut mail.holes) };
         for number in std::mem::take(&mut mail.trims) {
             if let Some(queue) = state.queues.get_mut(number as usize) {
                 queue.trim_told = false;
-                work.trims.push((number, queue.head));
+                news.trims.push((number, queue.head));
             }
         }
-        work
+        news
     }
 
     /// Refuses everything for good: after a failed sync nobody knows what is on the disk.

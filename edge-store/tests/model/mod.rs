@@ -58,8 +58,11 @@ pub(crate) struct World {
 }
 
 fn options() -> StoreOptions {
-    StoreOptions::default().with_segment_bytes(16 * 1024).with_tail_bytes(3000)
+    StoreOptions::default().with_segment_bytes(16 * 1024).with_tail_bytes(3000).with_max_bytes(LIMIT_BYTES)
 }
+
+/// A narrow store has to move what is live.
+const LIMIT_BYTES: u64 = 200_000;
 
 impl World {
     pub(crate) fn new(random: Random, crash: Crash) -> Self {
@@ -84,6 +87,7 @@ impl World {
                 9 if self.random.one_in(4) => drop(store.flush().await),
                 _ => self.read(&store).await,
             }
+            assert!(self.fs.used_bytes() <= LIMIT_BYTES + 2 * 16 * 1024, "{}", self.fs.used_bytes());
             if self.fs.is_frozen() {
                 break;
             }
