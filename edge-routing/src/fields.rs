@@ -4,8 +4,6 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::json::RawStr;
-
 /// The parts of a message that routes look at; implement it to route your own message type.
 ///
 /// # Contract
@@ -79,9 +77,11 @@ impl Sample {
         Self { source: source.into(), ..Self::default() }
     }
 
-    /// Replaces the source by a string as it stands in JSON.
-    pub(crate) fn set_source(&mut self, source: RawStr<'_>) {
-        self.source = if source.escaped { source.unescape() } else { source.raw.into() };
+    /// Replaces the source.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<String>) -> Self {
+        self.source = source.into();
+        self
     }
 
     /// Adds an application property, or replaces the one of this name.

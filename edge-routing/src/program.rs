@@ -193,6 +193,14 @@ impl Builder {
         })
     }
 
+    /// The number that an expression is, if it is a literal.
+    pub(crate) fn constant(&self, id: ExprId) -> Option<f64> {
+        match self.program.expr(id) {
+            Expr::Number(bits) => Some(f64::from_bits(bits)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn number(&mut self, value: f64) -> ExprId {
         self.expr(Expr::Number(value.to_bits()))
     }

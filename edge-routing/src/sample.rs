@@ -1,6 +1,7 @@
 //! Messages as JSON: lines of a recording, and cases of a batch.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -42,7 +43,7 @@ struct Body<'t> {
 }
 
 impl Sample {
-    /// Reads a message: `source`, `properties`, `systemProperties`, and one of `body` (a JSON value), `bodyText`,
+    /// Reads a message: `source` (a path, or an object of `device`, `module` and `output`), `properties`, `systemProperties`, and one of `body` (a JSON value), `bodyText`,
     /// `bodyHex` and `bodyBase64`. `contentType`, `contentEncoding` and `enqueuedTime` may stand beside the system
     /// properties. Other members are left out. Text is put into the bytes that the content encoding says.
     ///
@@ -75,8 +76,12 @@ pub(crate) fn read(json: &str) -> Result<(Sample, bool), SampleError> {
     cursor.members(MAX_LEVELS, |cursor, name| {
         match name.raw {
             "source" => {
-                sample.set_source(cursor.string()?);
                 has_source = true;
+                sample = if cursor.peek() == Some(b'{') {
+                    sender(cursor, core::mem::take(&mut sample))?
+                } else {
+                    core::mem::take(&mut sample).with_source(text(cursor.string()?))
+                };
             }
             "properties" => sample = values(cursor, core::mem::take(&mut sample), Sample::with_property)?,
             "systemProperties" => {
@@ -103,6 +108,32 @@ pub(crate) fn read(json: &str) -> Result<(Sample, bool), SampleError> {
         (None, None, None) => Vec::new(),
     };
     Ok((sample.with_body(bytes), has_source))
+}
+
+/// Reads a source as the parts of its sender: `{"device": "d", "module": "m", "output": "o"}`.
+fn sender(cursor: &mut Cursor<'_>, sample: Sample) -> Result<Sample, Malformed> {
+    let (mut device, mut module, mut output) = (None, None, None);
+    cursor.members(2, |cursor, name| {
+        match name.raw {
+            "device" => device = scalar(cursor)?,
+            "module" => module = scalar(cursor)?,
+            "output" => output = scalar(cursor)?,
+            _ => cursor.skip(1)?,
+        }
+        Ok(())
+    })?;
+    let source = match (&module, &output) {
+        (Some(module), Some(output)) => format!("/messages/modules/{module}/outputs/{output}"),
+        (Some(module), None) => format!("/messages/modules/{module}"),
+        (None, _) => "/messages".into(),
+    };
+    let mut sample = sample.with_source(source);
+    for (name, value) in [("connectionDeviceId", device), ("connectionModuleId", module)] {
+        if let Some(value) = value {
+            sample = sample.with_system_property(name, Some(&value));
+        }
+    }
+    Ok(sample)
 }
 
 /// The bytes of a text in the encoding that the message declares.
@@ -214,6 +245,15 @@ mod tests {
         assert_eq!(sample.property("i"), Some(Some("3")));
         assert_eq!(sample.system_property("x"), Some(Some("y")));
         assert_eq!(sample.system_property("enqueuedTime"), Some(Some("t")));
+    }
+
+    #[test]
+    fn a_source_can_be_a_sender() {
+        let json = r#"{"source": {"device": "d", "module": "m", "output": "o"}}"#;
+        let sample = Sample::parse(json).expect("a message");
+        assert_eq!(sample.source(), "/messages/modules/m/outputs/o");
+        assert_eq!(sample.system_property("connectionModuleId"), Some(Some("m")));
+        assert_eq!(Sample::parse(r#"{"source": {"device": "d"}}"#).expect("a message").source(), "/messages");
     }
 
     #[test]

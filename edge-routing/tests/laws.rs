@@ -298,3 +298,19 @@ proptest! {
         prop_assert_eq!(truth(&twice), truth(&text));
     }
 }
+
+/// The deepest and the longest texts that compile are evaluated on an ordinary stack.
+#[test]
+fn the_largest_conditions_are_evaluated() {
+    let message = Sample::new("/messages").with_property("a", Some("x"));
+    let truth = |text: &str| Condition::compile(text).map(|condition| condition.evaluate(&message)).ok();
+    let nested = |open: &str, close: &str, levels: usize| {
+        format!("{}a{} = 'x'", open.repeat(levels), close.repeat(levels))
+    };
+    assert_eq!(truth(&nested("(", ")", 120)), Some(Truth::True));
+    assert_eq!(truth(&nested("lower(", ")", 120)), Some(Truth::True));
+    assert_eq!(truth(&format!("{}true", "NOT ".repeat(120))), Some(Truth::True));
+    assert_eq!(truth(&format!("a = 'y'{}", " OR a = 'x'".repeat(2500))), Some(Truth::True));
+    assert_eq!(truth(&format!("1{} = 121", " + 1".repeat(120))), Some(Truth::True));
+    assert_eq!(truth(&nested("(", ")", 130)), None);
+}

@@ -31,7 +31,13 @@ impl Checker<'_> {
                 self.fail(mismatch(Type::Bool).with_help(help))
             }
             (UnaryOp::Not, _) => self.fail(mismatch(Type::Bool)),
-            (UnaryOp::Negate, Type::Number) => (Type::Number, self.builder.expr(Expr::Negate(expr))),
+            (UnaryOp::Negate, Type::Number) => (
+                Type::Number,
+                match self.builder.constant(expr) {
+                    Some(value) => self.builder.number(-value),
+                    None => self.builder.expr(Expr::Negate(expr)),
+                },
+            ),
             (UnaryOp::Negate, Type::Dynamic) => self.unsupported("-", ty, None, token),
             (UnaryOp::Negate, Type::String) => {
                 self.fail(mismatch(Type::Number).with_help("properties are text: write - as_number(name)"))
