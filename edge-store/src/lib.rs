@@ -74,6 +74,7 @@
 mod error;
 pub mod fs;
 mod index;
+mod inspect;
 mod log;
 mod options;
 mod reader;
@@ -87,6 +88,7 @@ pub mod testing;
 mod writer;
 
 pub use error::OpenError;
+pub use inspect::{Inspection, SegmentInfo, Verification};
 pub use options::StoreOptions;
 pub use recovery::{Damage, Lost, Recovery};
 pub use sessions::SessionFile;

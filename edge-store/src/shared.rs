@@ -16,11 +16,20 @@ pub(crate) struct Shared {
     pub(crate) fs: Arc<dyn Fs>,
     pub(crate) dir: PathBuf,
     pub(crate) salt: u64,
+    /// Whether files may be changed.
+    pub(crate) read_only: bool,
 }
 
 impl Shared {
     pub(crate) fn new(state: State, fs: Arc<dyn Fs>, dir: &Path, salt: u64) -> Self {
-        Self { state: Mutex::new(state), mail: Condvar::new(), fs, dir: dir.to_owned(), salt }
+        Self {
+            state: Mutex::new(state),
+            mail: Condvar::new(),
+            fs,
+            dir: dir.to_owned(),
+            salt,
+            read_only: false,
+        }
     }
 
     /// Locks the state; it is only ever left whole, so a panic elsewhere does not spoil it.

@@ -1,6 +1,5 @@
 //! The store: a handle that never touches the disk itself.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -17,10 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::fs::{DiskFs, Fs};
 use crate::reader::{Job, MAX_WAITING_READS, Reader};
-use crate::recovery::{Recovered, Recovery, recover};
+use crate::recovery::{Recovery, recover};
 use crate::shared::Shared;
-use crate::state::{Found, Place, Queue, Refusal, Segment, State};
-use crate::writer::{Ledger, Writer};
+use crate::state::{Found, Place, Refusal, State};
+use crate::writer::Writer;
 use crate::{OpenError, StoreOptions};
 
 /// The file whose lock says that the directory is used.
@@ -91,10 +90,11 @@ impl SegmentStore {
             io::ErrorKind::WouldBlock => OpenError::Locked { dir: dir.to_owned() },
             _ => OpenError::io("locking", dir)(error),
         })?;
-        let recovered = recover(fs.as_ref(), dir)?;
+        let recovered = recover(fs.as_ref(), dir, true)?;
         let ledger = recovered.replay.ledger();
         let salt = recovered.salt.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-        let (state, report, next) = into_state(recovered, options.checked(), &ledger);
+        let next = recovered.next_segment;
+        let (state, report) = recovered.into_state(options.checked());
         let shared = Arc::new(Shared::new(state, fs, dir, salt));
         let failed = OpenError::io("starting a segment in", dir);
         let writer = Writer::start(shared.clone(), lock, ledger, next).map_err(failed)?;
@@ -204,11 +204,7 @@ impl MessageStore for SegmentStore {
     }
 
     fn queues(&self) -> Vec<QueueState> {
-        let state = self.shared.lock();
-        let mut states: Vec<_> = state.queues.iter().map(|queue| state.describe(queue)).collect();
-        drop(state);
-        states.sort_by(|a, b| a.queue.cmp(&b.queue));
-        states
+        self.shared.lock().describe_all()
     }
 
     fn usage(&self) -> Usage {
@@ -247,35 +243,4 @@ impl fmt::Debug for SegmentStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SegmentStore").field("dir", &self.shared.dir).finish_non_exhaustive()
     }
-}
-
-/// Returns the state that recovery found, with an active segment that is still to be begun.
-fn into_state(recovered: Recovered, options: StoreOptions, ledger: &Ledger) -> (State, Recovery, u64) {
-    let mut state = State::new(options);
-    state.routes.clone_from(&ledger.routes);
-    state.route_numbers = (0..).zip(&state.routes).map(|(number, name)| (name.clone(), number)).collect();
-    for (number, bytes) in recovered.segments {
-        state.segments.insert(number, Segment { bytes, extents: 0, sealed: true });
-        state.file_bytes += bytes;
-    }
-    let mut numbers = HashMap::new();
-    for (number, found) in recovered.replay.queues {
-        let Some(id) = found.id else { continue };
-        let mut queue = Queue::new(id.clone());
-        (queue.head, queue.next, queue.holes) = (found.head, found.next, found.holes);
-        (queue.waiting, queue.extents) = (found.waiting, found.extents);
-        for extent in queue.extents.iter() {
-            if let Some(segment) = state.segments.get_mut(&extent.segment) {
-                segment.extents += 1;
-            }
-        }
-        state.queues.push(queue);
-        numbers.insert(id, number);
-    }
-    state.queue_numbers = numbers;
-    let dead = state.segments.iter().filter(|(_, segment)| segment.extents == 0).map(|(&number, _)| number);
-    state.mail.dead = dead.collect();
-    state.active = recovered.next_segment;
-    state.segments.insert(state.active, Segment::default());
-    (state, recovered.report, recovered.next_segment)
 }

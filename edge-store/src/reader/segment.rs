@@ -121,7 +121,10 @@ impl Reader {
     }
 
     fn report(&mut self, segment: u64, from: u64, to: u64) {
-        if !self.reported.contains(&(segment, from)) && self.reported.len() < MAX_REPORTED {
+        if !self.shared.read_only
+            && !self.reported.contains(&(segment, from))
+            && self.reported.len() < MAX_REPORTED
+        {
             self.reported.push((segment, from));
             set_aside(self.shared.fs.as_ref(), &self.shared.dir, segment, from, to);
         }

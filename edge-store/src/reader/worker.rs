@@ -30,7 +30,8 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, queue: u32, mut found: Found) -> Result<ReadBatch, StoreError> {
+    /// Reads entries of one queue.
+    pub(crate) fn read(&mut self, queue: u32, mut found: Found) -> Result<ReadBatch, StoreError> {
         loop {
             let place = {
                 let state = self.shared.lock();

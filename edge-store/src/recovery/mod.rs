@@ -1,5 +1,6 @@
 //! Opening what is there: reading the log, cutting its torn end, setting aside what is damaged.
 
+mod into_state;
 mod replay;
 mod report;
 mod scan;
@@ -11,8 +12,8 @@ use crate::fs::Fs;
 use crate::log::{HEADER_BYTES, Header, file_name, file_number};
 
 pub(crate) use replay::Replay;
-pub(crate) use report::set_aside;
 pub use report::{Damage, Lost, Recovery};
+pub(crate) use report::{found_damage, set_aside};
 use scan::{Scan, scan, scan_index};
 
 /// What the log in a directory says.
@@ -25,12 +26,14 @@ pub(crate) struct Recovered {
     /// The number that no segment has had yet.
     pub(crate) next_segment: u64,
     pub(crate) salt: Option<u64>,
+    /// Whether files may be changed.
+    repairs: bool,
 }
 
-/// Reads the log in `dir`; it is repaired, so that the next reading finds the same without damage at its end.
+/// Reads the log in `dir`; when it `repairs`, the next reading finds the same without damage at its end.
 ///
 /// The newest segment is read whole; of the others only the indexes, unless the newest does not say how things stand.
-pub(crate) fn recover(fs: &dyn Fs, dir: &Path) -> Result<Recovered, OpenError> {
+pub(crate) fn recover(fs: &dyn Fs, dir: &Path, repairs: bool) -> Result<Recovered, OpenError> {
     let mut files: Vec<(u64, u64)> = fs
         .list(dir)
         .map_err(OpenError::io("listing", dir))?
@@ -46,6 +49,7 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path) -> Result<Recovered, OpenError> {
         segments: Vec::new(),
         next_segment: files.last().map_or(1, |(newest, _)| newest.saturating_add(1)),
         salt: headers.iter().flatten().map(|header| header.salt).next_back(),
+        repairs,
     };
     let files: Vec<_> =
         files.into_iter().zip(headers).map(|((number, len), header)| File { number, len, header }).collect();
@@ -111,14 +115,16 @@ impl Recovered {
                 continue;
             }
             if is_newest && found.end < len {
-                cut(fs, dir, number, found.end)?;
+                if self.repairs {
+                    cut(fs, dir, number, found.end)?;
+                }
                 self.report.bytes_cut += found.unfinished;
             }
             if header.is_none() && !is_newest {
                 found.damage.insert(0, (0, HEADER_BYTES));
             }
             for (from, to) in found.damage {
-                self.report.damage.push(set_aside(fs, dir, number, from, to));
+                self.damaged(fs, dir, number, from, to);
             }
             self.segments.push((number, found.end));
         }
@@ -139,9 +145,18 @@ impl Recovered {
         }
         let torn_at_birth = is_newest && (self.salt.is_some() || len < HEADER_BYTES);
         if !torn_at_birth {
-            self.report.damage.push(set_aside(fs, dir, number, 0, len));
+            self.damaged(fs, dir, number, 0, len);
         }
-        remove(fs, dir, number)
+        if self.repairs { remove(fs, dir, number) } else { Ok(()) }
+    }
+
+    fn damaged(&mut self, fs: &dyn Fs, dir: &Path, number: u64, from: u64, to: u64) {
+        let damage = if self.repairs {
+            set_aside(fs, dir, number, from, to)
+        } else {
+            found_damage(dir, number, from, to)
+        };
+        self.report.damage.push(damage);
     }
 }
 

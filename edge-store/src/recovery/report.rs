@@ -50,7 +50,7 @@ pub struct Damage {
     pub position: u64,
     /// How many they are.
     pub bytes: u64,
-    /// Where a copy of them is kept; `None` when it could not be made.
+    /// Where a copy of them is kept; `None` when it could not be made, or nothing was to be changed.
     pub saved_as: Option<PathBuf>,
 }
 
@@ -89,20 +89,25 @@ impl fmt::Display for Recovery {
     }
 }
 
-/// Copies damaged bytes away; failing to is no reason not to open the store.
+/// Reports damaged bytes, and copies them away; failing to is no reason not to go on.
 pub(crate) fn set_aside(fs: &dyn Fs, dir: &Path, number: u64, from: u64, to: u64) -> Damage {
-    let file = dir.join(file_name(number));
     let copy = dir.join(DAMAGED).join(format!("{}-{from:x}", file_name(number)));
-    let saved = copy_bytes(fs, dir, &file, &copy, from, to);
-    let saved_as = match saved {
+    let damage = found_damage(dir, number, from, to);
+    let saved_as = match copy_bytes(fs, dir, &damage.file, &copy, from, to) {
         Ok(()) => Some(copy),
         Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "damaged bytes could not be copied");
+            tracing::warn!(file = %damage.file.display(), %error, "damaged bytes could not be copied");
             None
         }
     };
-    tracing::error!(file = %file.display(), position = from, bytes = to - from, ?saved_as, "a segment is damaged");
-    Damage { file, position: from, bytes: to - from, saved_as }
+    let Damage { file, position, bytes, .. } = &damage;
+    tracing::error!(file = %file.display(), position, bytes, ?saved_as, "a segment is damaged");
+    Damage { saved_as, ..damage }
+}
+
+/// Describes damaged bytes that are left alone.
+pub(crate) fn found_damage(dir: &Path, number: u64, from: u64, to: u64) -> Damage {
+    Damage { file: dir.join(file_name(number)), position: from, bytes: to - from, saved_as: None }
 }
 
 fn copy_bytes(fs: &dyn Fs, dir: &Path, file: &Path, copy: &Path, from: u64, to: u64) -> io::Result<()> {

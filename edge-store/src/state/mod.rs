@@ -197,6 +197,21 @@ impl State {
         QueueState::new(queue.id.clone(), queue.head, queue.next, waiting)
     }
 
+    /// Returns the states of all queues, by rising id.
+    pub(crate) fn describe_all(&self) -> Vec<QueueState> {
+        let mut states: Vec<_> = self.queues.iter().map(|queue| self.describe(queue)).collect();
+        states.sort_by(|a, b| a.queue.cmp(&b.queue));
+        states
+    }
+
+    /// Returns how many entries in a segment wait, over all queues.
+    pub(crate) fn waiting_in(&self, segment: u64) -> u64 {
+        let extents =
+            self.queues.iter().flat_map(|queue| queue.extents.iter().map(|extent| (queue.head, extent)));
+        let there = extents.filter(|(_, extent)| extent.segment == segment);
+        there.map(|(head, extent)| extent.end().saturating_sub(extent.first.max(head))).sum()
+    }
+
     pub(crate) fn gone(&self, queue: &QueueId, counts: &Counts) -> Vec<Gone> {
         let counts = counts.iter();
         counts.map(|(route, entries)| Gone::new(queue.clone(), self.route_name(route), entries)).collect()
