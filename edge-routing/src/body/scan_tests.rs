@@ -75,3 +75,97 @@ fn paths_deeper_than_any_body_find_nothing() {
     let path = alloc::vec!["a"; 70].join(".");
     check(r#"{"a":{"a":1}}"#, &path, "missing");
 }
+
+mod beside_serde_json {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    use super::super::{BodyValue, Bump, Extract, Segment, Trie, extract, is_date};
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i32>().prop_map(Value::from),
+            any::<f64>().prop_filter("JSON has finite numbers only", |x| x.is_finite()).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            Just(Value::from("2020-01-01T00:00:00Z")),
+        ];
+        let name = prop::sample::select(&["a", "b", "c\"\n", "é"][..]);
+        leaf.prop_recursive(5, 40, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(name.clone().prop_map(String::from), inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+            ]
+        })
+    }
+
+    fn segment() -> impl Strategy<Value = Segment> {
+        prop_oneof![
+            3 => prop::sample::select(&["a", "b", "c\"\n", "é"][..]).prop_map(|name| Segment::Name(name.into())),
+            1 => (0..4_u32).prop_map(Segment::Index),
+        ]
+    }
+
+    fn walk<'j>(json: &'j Value, path: &[Segment]) -> Option<&'j Value> {
+        path.iter().try_fold(json, |json, segment| match segment {
+            Segment::Name(name) => json.as_object()?.get(&**name),
+            Segment::Index(index) => json.as_array()?.get(*index as usize),
+            Segment::All => None,
+        })
+    }
+
+    fn shown(value: Option<&Value>) -> String {
+        match value {
+            None => "None".into(),
+            Some(Value::String(text)) if is_date(text) => "Structured".into(),
+            Some(Value::Null) => "Null".into(),
+            Some(Value::Bool(value)) => format!("Bool({value})"),
+            Some(Value::Number(number)) => format!("Number({:?})", number.as_f64().expect("finite")),
+            Some(Value::String(text)) => format!("Str({text:?})"),
+            Some(Value::Array(_) | Value::Object(_)) => "Structured".into(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_pass_finds_what_a_tree_has(
+            json in json(),
+            paths in prop::collection::vec(prop::collection::vec(segment(), 1..5), 1..6),
+            pretty in any::<bool>(),
+        ) {
+            let text = if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) }.expect("text");
+            let mut trie = Trie::default();
+            let slots: Vec<u32> = paths.iter().map(|path| trie.insert(path)).collect();
+            let bump = Bump::new();
+            let mut out = Extract::default();
+            let result = extract(&text, &trie, &bump, &mut out);
+            prop_assert_eq!(result.is_ok(), json.is_object());
+            if json.is_object() {
+                for (path, slot) in paths.iter().zip(slots) {
+                    let found: Option<BodyValue<'_>> = out.value(slot);
+                    let found = found.map_or_else(|| "None".into(), |value| format!("{value:?}"));
+                    prop_assert_eq!(found, shown(walk(&json, path)), "{:?} in {}", path, text);
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_json_is_agreed_on(text in "[ \\[\\]{}:,\"a\\\\u0019tfnrlse.eE+-]{0,24}") {
+            let ours = crate::json::parse(&text, 64).is_ok();
+            let parsed = serde_json::from_str::<Value>(&text);
+            let theirs = match &parsed {
+                Ok(_) => true,
+                // Ours reads numbers beyond the range as infinite, and replaces halves of surrogate pairs.
+                Err(error) => format!("{error}").contains("out of range") || format!("{error}").contains("surrogate") || format!("{error}").contains("hex escape"),
+            };
+            prop_assert!(ours == theirs || (parsed.is_err() && theirs), "{text}: {ours} {parsed:?}");
+        }
+    }
+}
