@@ -71,3 +71,47 @@ fn endpoint(route: &Route) -> Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::result;
+
+    #[test]
+    fn a_line_of_each_kind() {
+        let verdict = |line: &str| result(line.as_bytes())["result"].clone();
+        assert_eq!(verdict(r#"{"condition": "a = 'x'", "message": {"properties": {"A": "x"}}}"#), true);
+        assert_eq!(verdict(r#"{"condition": "a = 'x'", "message": {"properties": {"A": "y"}}}"#), false);
+        assert_eq!(verdict(r#"{"condition": "a = 'x'", "message": {}}"#), "undefined");
+        assert_eq!(verdict(r#"{"condition": "a = 'x'"}"#), Value::Null);
+        assert_eq!(verdict(r#"{"condition": "a ="}"#), "parse_error");
+        assert_eq!(verdict(""), "parse_error");
+        assert_eq!(verdict("not JSON"), "parse_error");
+        assert_eq!(result(b"\xff")["errors"][0]["code"], "input");
+    }
+
+    #[test]
+    fn errors_have_places() {
+        let found = result(br#"{"condition": "3 + '4' = 7"}"#);
+        let error = &found["errors"][0];
+        assert_eq!(
+            (&error["line"], &error["column"], &error["end_column"]),
+            (&json!(1), &json!(3), &json!(4))
+        );
+        assert_eq!(error["code"], "R009");
+    }
+
+    #[test]
+    fn routes_show_their_parts() {
+        let found = result(br#"{"route": "FROM /messages/* WHERE  a = 'x'  INTO brokeredEndpoint ( '/modules/m/inputs/i' )"}"#);
+        assert_eq!((&found["source"], &found["source_prefix"]), (&json!("/messages"), &json!("/messages/")));
+        assert_eq!(found["condition"], "a = 'x'");
+        let endpoint =
+            json!({ "kind": "function", "name": "brokeredEndpoint", "arg": "/modules/m/inputs/i" });
+        assert_eq!(found["endpoint"], endpoint);
+        let upstream = result(br#"{"route": "FROM /* INTO $Upstream"}"#);
+        assert_eq!(upstream["endpoint"], json!({ "kind": "system", "name": "$Upstream" }));
+        assert_eq!(upstream["condition"], "true");
+    }
+}

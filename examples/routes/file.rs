@@ -109,3 +109,28 @@ fn spec(name: &str, value: &toml::Value) -> Result<RouteSpec, String> {
     }
     Ok(spec)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::from_toml;
+
+    #[test]
+    fn both_forms_of_a_route() {
+        let text = r#"
+            hub_name = "not looked at"
+            [routes]
+            a = "FROM /* INTO $upstream"
+            b = { route = "FROM /* INTO $upstream", priority = 0, time_to_live_secs = 60 }
+        "#;
+        let specs = from_toml(text).expect("a route file");
+        assert_eq!((specs[1].priority, specs[1].time_to_live_secs), (Some(0), Some(60)));
+    }
+
+    #[test]
+    fn all_mistakes_are_told() {
+        let text = "[routes]\na = 3\nb = { route = 4 }\nc = { route = 'x', prio = 1 }\nd = { route = 'x', priority = 300 }";
+        let problems = from_toml(text).expect_err("four mistakes");
+        assert_eq!(problems.lines().count(), 4, "{problems}");
+        assert!(from_toml("x = 1").is_err());
+    }
+}
