@@ -170,7 +170,8 @@ impl Inspection {
     fn verify_segment(&self, number: u64, bytes: u64, found: &mut Verification) -> std::io::Result<()> {
         let file = self.shared.fs.open_read(&self.shared.path(number))?;
         let start = HEADER_BYTES.min(bytes);
-        let mut walker = Walker::new(file.as_ref(), seed(self.shared.salt, number), start, bytes, Vec::new());
+        let mut walker =
+            Walker::new(file.as_ref(), seed(self.shared.salt, number), start, bytes, Vec::new()).salvaging();
         found.segments += 1;
         found.bytes += bytes;
         while let Some(step) = walker.next()? {

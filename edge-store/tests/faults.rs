@@ -188,6 +188,43 @@ async fn damage_behind_an_index_is_found_by_reading() {
 }
 
 #[tokio::test]
+async fn a_bad_sector_costs_what_is_in_it() {
+    let disk = sixty().await;
+    let store = open(&disk);
+    disk.wear_out("dir/0000000000000002.seg", 5000..5010);
+    let q = queue("q");
+    let mut read = edge_core::ReadBatch::new(Vec::new(), 0, 0);
+    let mut failures = 0;
+    while read.next < 60 {
+        match store.read(&q, read.next, entries(7)).await {
+            Ok(batch) => {
+                read.entries.extend(batch.entries);
+                read.damaged += batch.damaged;
+                read.next = batch.next;
+            }
+            Err(error) => {
+                assert!(matches!(error, StoreError::Io { .. }), "{error}");
+                failures += 1;
+            }
+        }
+    }
+    assert!((1..=3).contains(&failures), "{failures}");
+    assert_eq!(read.entries.len() as u64 + read.damaged, 60);
+    assert!((1..=6).contains(&read.damaged), "{}", read.damaged);
+    drop(store);
+    // At open too, when the segment has to be read.
+    let copy = disk.after_kill();
+    let path = Path::new("dir/0000000000000002.seg");
+    let mut content = copy.read(path).unwrap();
+    content.pop();
+    copy.put(path, &content);
+    copy.wear_out(path, 5000..5010);
+    let (_, recovery) = SegmentStore::open_on(Arc::new(copy), "dir", options()).unwrap();
+    assert!(recovery.lost.iter().all(|lost| (1..=6).contains(&lost.entries)), "{recovery}");
+    assert_eq!(recovery.lost.len(), 2, "{recovery}");
+}
+
+#[tokio::test]
 async fn no_damage_to_any_byte_panics_or_invents() {
     let disk = sixty().await;
     let mut random = edge_store::testing::Random::new(5);

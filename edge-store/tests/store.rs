@@ -156,6 +156,25 @@ async fn a_slow_queue_does_not_hold_what_others_have_passed() {
 }
 
 #[tokio::test]
+async fn ten_thousand_queues_are_kept_apart() {
+    let dir = TempDir::new().unwrap();
+    let options = StoreOptions::default().with_tail_bytes(100_000);
+    let store = open(&dir, &options);
+    for round in 0..2 {
+        let batch =
+            (0..10_000).map(|n| entry(&targets(&format!("q{n}:r{n}")), format!("{n} {round}"))).collect();
+        store.append(batch, Durability::Synced).await.unwrap();
+    }
+    store.trim(&queue("q77"), 1).unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let (store, recovery) = SegmentStore::open(dir.path(), options).unwrap();
+    assert_eq!((recovery.entries, recovery.is_clean()), (19_999, true));
+    assert_eq!(bodies(&read_all(&store, &queue("q77"), 0).await), ["77 1"]);
+    assert_eq!(bodies(&read_all(&store, &queue("q9999"), 0).await), ["9999 0", "9999 1"]);
+}
+
+#[tokio::test]
 async fn expired_segments_are_given_up_and_counted_once() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir, &small());

@@ -8,6 +8,8 @@ use crate::fs::{FsFile, read_full};
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 128 * 1024;
+/// Bytes that are given up together when they cannot be read.
+const PIECE_BYTES: usize = 4096;
 
 /// What stands at the next place of a segment.
 #[derive(Debug)]
@@ -29,13 +31,21 @@ pub(crate) struct Walker<'f> {
     buffer: Vec<u8>,
     base: u64,
     payload: std::ops::Range<usize>,
+    /// Whether what cannot be read is taken for damage, when other parts of the file can.
+    salvages: bool,
 }
 
 impl<'f> Walker<'f> {
     /// Returns a walker over the bytes from `position` to `end`, which reads into `buffer`.
     pub(crate) fn new(file: &'f dyn FsFile, seed: u32, position: u64, end: u64, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        Self { file, seed, position, end, buffer, base: position, payload: 0..0 }
+        Self { file, seed, position, end, buffer, base: position, payload: 0..0, salvages: false }
+    }
+
+    /// From now on pieces that cannot be read are damage, as long as others can: a bad sector does not end the walk.
+    pub(crate) fn salvaging(mut self) -> Self {
+        self.salvages = true;
+        self
     }
 
     /// Returns the next step; `None` at the end.
@@ -101,10 +111,27 @@ impl<'f> Walker<'f> {
             let wanted = len.max(CHUNK_BYTES).min(usize::try_from(ahead).unwrap_or(usize::MAX));
             self.buffer.resize(wanted.max(kept), 0);
             let unread = self.buffer.get_mut(kept..).unwrap_or_default();
-            let read = read_full(self.file, unread, self.base + kept as u64)?;
+            let position = self.base + kept as u64;
+            let read = match read_full(self.file, unread, position) {
+                Err(_) if self.salvages && self.file.read_at(&mut [0], 0).is_ok() => {
+                    read_pieces(self.file, unread, position)
+                }
+                other => other?,
+            };
             self.buffer.truncate(kept + read);
         }
         let start = usize::try_from(self.position - self.base).unwrap_or(usize::MAX);
         Ok(self.buffer.get(start..start.saturating_add(len)))
     }
+}
+
+/// Reads what can be read, leaves zeros for the rest, and returns how many bytes that are.
+fn read_pieces(file: &dyn FsFile, buffer: &mut [u8], position: u64) -> usize {
+    buffer.fill(0);
+    for (at, piece) in (position..).step_by(PIECE_BYTES).zip(buffer.chunks_mut(PIECE_BYTES)) {
+        if read_full(file, piece, at).is_err() {
+            piece.fill(0);
+        }
+    }
+    buffer.len()
 }

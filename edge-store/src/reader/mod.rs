@@ -32,6 +32,8 @@ pub(crate) struct Reader {
     open: Vec<(u64, Arc<dyn FsFile>)>,
     /// Lent to a walk.
     buffer: Vec<u8>,
+    /// Segments that could not be read, and how often in a row.
+    failing: Vec<(u64, u32)>,
     /// Damage that was reported already: segment and position.
     reported: Vec<(u64, u64)>,
 }

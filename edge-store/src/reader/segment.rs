@@ -31,6 +31,9 @@ impl Reader {
         let seed = seed(self.shared.salt, place.segment);
         let buffer = std::mem::take(&mut self.buffer);
         let mut walker = Walker::new(file.as_ref(), seed, place.position, place.bytes, buffer);
+        if self.gives_up_on(place.segment) {
+            walker = walker.salvaging();
+        }
         let mut copied = Copied::default();
         let mut expected = place.from;
         let mut stopped_at = None;

@@ -11,9 +11,12 @@ use crate::log::file_name;
 use crate::shared::Shared;
 use crate::state::{Found, OnDisk, Place};
 
+/// After so many failures in a row what cannot be read is not read: the disk is worn, not away.
+const MAX_FAILURES: u32 = 3;
+
 impl Reader {
     pub(crate) fn new(shared: Arc<Shared>, jobs: mpsc::Receiver<Job>) -> Self {
-        Self { shared, jobs, open: Vec::new(), buffer: Vec::new(), reported: Vec::new() }
+        Self { shared, jobs, open: Vec::new(), buffer: Vec::new(), failing: Vec::new(), reported: Vec::new() }
     }
 
     /// Runs until nobody can ask any more.
@@ -43,15 +46,32 @@ impl Reader {
                 Place::Disk(place) => place,
             };
             match self.read_segment(queue, &place, &mut found) {
-                Ok(true) => {}
-                Ok(false) => return Ok(found.batch),
+                Ok(more) => {
+                    self.failing.retain(|(segment, _)| *segment != place.segment);
+                    if !more {
+                        return Ok(found.batch);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(&place, &mut found),
                 Err(error) => {
+                    self.count_failure(place.segment);
                     let what = format!("reading {}", file_name(place.segment));
                     return Err(StoreError::Io { what, source: Arc::new(error) });
                 }
             }
         }
+    }
+
+    fn count_failure(&mut self, segment: u64) {
+        match self.failing.iter_mut().find(|(failing, _)| *failing == segment) {
+            Some((_, times)) => *times += 1,
+            None => self.failing.push((segment, 1)),
+        }
+    }
+
+    /// Returns whether a segment has failed so often that what cannot be read of it is taken for damage.
+    pub(super) fn gives_up_on(&self, segment: u64) -> bool {
+        self.failing.iter().any(|&(failing, times)| failing == segment && times >= MAX_FAILURES)
     }
 
     /// The file is gone: its entries were trimmed while we looked, or somebody else has removed it.

@@ -107,7 +107,8 @@ pub(super) fn scan(
         HEADER_BYTES.min(segment.len),
         segment.len,
         Vec::new(),
-    );
+    )
+    .salvaging();
     while let Some(step) = walker.next().map_err(OpenError::io("reading", &path))? {
         match step {
             Step::Damage { from, to } => doubtful.push((from, to)),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -56,6 +57,7 @@ struct Disk {
     fault: Option<Fault>,
     random: Option<Random>,
     forbidden_to: Option<ThreadId>,
+    bad: Vec<(PathBuf, Range<u64>)>,
 }
 
 impl CrashFs {
@@ -90,6 +92,11 @@ impl CrashFs {
     /// No call is made to fail any more.
     pub fn clear_fault(&self) {
         self.disk().fault = None;
+    }
+
+    /// Wears out a part of a file: a read that touches it fails.
+    pub fn wear_out(&self, path: impl Into<PathBuf>, bytes: Range<u64>) {
+        self.disk().bad.push((path.into(), bytes));
     }
 
     /// Sets how many bytes all files together may have; a write beyond it is cut short, or refused as a full disk does.
@@ -328,7 +335,18 @@ impl FsFile for CrashFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        self.fs.call().admit(Call::Read, false)?;
+        let mut disk = self.fs.call();
+        disk.admit(Call::Read, false)?;
+        let touched = position..position + buffer.len() as u64;
+        let is_bad = |(path, bad): &(PathBuf, Range<u64>)| {
+            disk.names.current.get(path) == Some(&self.id)
+                && bad.start < touched.end
+                && touched.start < bad.end
+        };
+        if disk.bad.iter().any(is_bad) {
+            return Err(io::Error::other("a simulated bad sector"));
+        }
+        drop(disk);
         self.change(|file| {
             let position = usize::try_from(position).unwrap_or(usize::MAX);
             let found = file.content.get(position..).unwrap_or_default();
