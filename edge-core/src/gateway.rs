@@ -250,6 +250,12 @@ pub trait Session: fmt::Debug + Send + 'static {
     ///
     /// The transport polls only while it has room for one more delivery: what it does not take waits in the store.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent>;
+
+    /// Returns why the session is over, when it is; takes no delivery.
+    ///
+    /// The transport polls it instead of [`Session::poll_event`] while it has no room for a delivery, so that a client
+    /// that settles nothing is ended all the same.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason>;
 }
 
 const _: Option<&dyn Gateway> = None;

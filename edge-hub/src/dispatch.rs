@@ -34,8 +34,9 @@ impl Dispatcher {
         let mut runs: Vec<(Arc<Destination>, u64)> = Vec::new();
         let mut enqueue = Vec::with_capacity(taken);
         for message in batch {
-            if message.size() > self.limits.max_message_bytes {
-                let (bytes, limit_bytes) = (message.size() as u64, self.limits.max_message_bytes as u64);
+            if payload_bytes(&message) > self.limits.max_message_bytes {
+                let (bytes, limit_bytes) = (payload_bytes(&message), self.limits.max_message_bytes);
+                let (bytes, limit_bytes) = (bytes as u64, limit_bytes as u64);
                 return Receipt::ready(Err(StoreError::TooLarge { bytes, limit_bytes }));
             }
             let Some(destination) = table.route(&message, scratch) else {
@@ -67,4 +68,11 @@ impl Dispatcher {
         }
         receipt
     }
+}
+
+/// Returns what counts against the limit of a message: body, and names and values of the application's properties.
+/// What the gateway itself puts on a message does not.
+fn payload_bytes(message: &Message) -> usize {
+    let property = |(name, value): (&str, Option<&str>)| name.len() + value.map_or(0, str::len);
+    message.body().len() + message.properties().iter().map(property).sum::<usize>()
 }

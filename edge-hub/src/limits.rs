@@ -27,7 +27,7 @@ pub struct Limits {
     pub max_store_bytes: u64,
     /// The most clients with a session at a time. The default is 20,000.
     pub max_clients: usize,
-    /// The largest message taken, by [`Message::size`](edge_core::Message::size). The default is 262,144.
+    /// The largest message taken: body, and names and values of the application's properties. The default is 262,144.
     pub max_message_bytes: usize,
     /// The most messages that an in-process client may have waiting for durability. The default is 1,024.
     pub max_client_inflight_messages: NonZeroUsize,

@@ -81,21 +81,38 @@ impl Outbox {
     /// Takes the next thing out.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<SessionEvent> {
         let mut state = self.state();
-        match state.closed {
-            Some(reason) if !state.told => {
-                state.told = true;
-                return Poll::Ready(SessionEvent::Closed(reason));
-            }
-            Some(_) => return Poll::Pending,
-            None => {}
+        if let Some(reason) = state.tell_closed() {
+            return Poll::Ready(SessionEvent::Closed(reason));
         }
         if let Some((_, delivery)) = state.waiting.pop_front() {
             return Poll::Ready(SessionEvent::Deliver(delivery));
         }
-        match &mut state.reader {
+        state.remember(cx);
+        Poll::Pending
+    }
+
+    /// Returns why the session was ended, once.
+    pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<CloseReason> {
+        let mut state = self.state();
+        if let Some(reason) = state.tell_closed() {
+            return Poll::Ready(reason);
+        }
+        state.remember(cx);
+        Poll::Pending
+    }
+}
+
+impl State {
+    fn tell_closed(&mut self) -> Option<CloseReason> {
+        let reason = self.closed.filter(|_| !self.told)?;
+        self.told = true;
+        Some(reason)
+    }
+
+    fn remember(&mut self, cx: &Context<'_>) {
+        match &mut self.reader {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        Poll::Pending
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use edge_core::{
-    Authenticated, Durability, FeedSet, Message, Receipt, Session, SessionEvent, StoreError, SystemKey,
+    Authenticated, CloseReason, Durability, FeedSet, Message, Receipt, Session, SessionEvent, StoreError, SystemKey,
 };
 
 use crate::clients::Connected;
@@ -112,6 +112,10 @@ impl Session for HubSession {
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
         self.client.outbox.poll(cx)
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        self.client.outbox.poll_closed(cx)
     }
 }
 

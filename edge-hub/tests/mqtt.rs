@@ -24,11 +24,17 @@ fn token(subject: &str, key: &str) -> String {
 
 /// Returns a hub that listens on a free port, with its address.
 async fn hub(change: impl FnOnce(HubBuilder) -> HubBuilder) -> (Hub, SocketAddr) {
+    hub_within(TransportLimits::default(), change).await
+}
+
+async fn hub_within(
+    limits: TransportLimits,
+    change: impl FnOnce(HubBuilder) -> HubBuilder,
+) -> (Hub, SocketAddr) {
     let entry =
         |name: &str| IdentityEntry::new(name.parse().unwrap(), IdentityAuth::sas(vec![KEY.parse().unwrap()]));
     let identities = ["sensor1", "edge1/filter", "edge1/sink"].map(entry);
-    let listener =
-        MqttListener::bind("127.0.0.1:0", &Resources::new(TransportLimits::default())).await.unwrap();
+    let listener = MqttListener::bind("127.0.0.1:0", &Resources::new(limits)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let builder = Hub::builder("edge1".parse().unwrap())
         .authenticator(Arc::new(Registry::new(["hub.local"]).with_identities(identities)))
@@ -137,4 +143,27 @@ async fn the_same_id_takes_over_and_a_foreign_topic_ends_the_connection() {
     })
     .await;
     assert!(handle.metrics().contains(r#"kind="foreign_topic""#));
+}
+
+#[tokio::test]
+async fn a_module_that_acknowledges_nothing_can_be_taken_over() {
+    let route = r#"FROM /messages/* INTO BrokeredEndpoint("/modules/sink/inputs/in")"#;
+    let mut limits = TransportLimits::default();
+    limits.max_deliveries = 1;
+    let (hub, address) = hub_within(limits, |b| b.route("r", route)).await;
+    let (_, ()) = while_running(hub, async {
+        let mut first = connected(address, "edge1/sink").await;
+        first.subscribe("devices/edge1/modules/sink/inputs/#").await.unwrap();
+        assert!(first.receive(|packet| matches!(packet, Packet::SubAck { .. })).await.unwrap());
+        let mut sensor = connected(address, "sensor1").await;
+        for i in 0..3u8 {
+            sensor.publish("devices/sensor1/messages/events/", &[i]).await.unwrap();
+        }
+        assert!(first.receive(|packet| matches!(packet, Packet::Publish(_))).await.unwrap());
+        let mut second = connected(address, "edge1/sink").await;
+        first.closed().await.unwrap();
+        let again = second.receive(|packet| matches!(packet, Packet::Publish(p) if p.payload == [0]));
+        assert!(again.await.unwrap(), "what was not acknowledged comes again");
+    })
+    .await;
 }

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use edge_core::{
-    Authenticated, Durability, FeedSet, Gateway, Hello, Incident, Message, Receipt, Refusal, Session,
-    SessionEvent,
+    Authenticated, CloseReason, Durability, FeedSet, Gateway, Hello, Incident, Message, Receipt, Refusal,
+    Session, SessionEvent,
 };
 use edge_transport::mqtt::packet::{ConnectCode, Packet};
 use edge_transport::testing::MqttClient;
@@ -57,6 +57,10 @@ impl Session for PanickingSession {
     }
 
     fn poll_event(&mut self, _cx: &mut Context<'_>) -> Poll<SessionEvent> {
+        Poll::Pending
+    }
+
+    fn poll_closed(&mut self, _cx: &mut Context<'_>) -> Poll<CloseReason> {
         Poll::Pending
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use edge_core::{Gateway, Incident, IncidentKind, Receipt, Refusal, Session};
+use edge_core::{Gateway, Incident, IncidentKind, Receipt, Refusal, Session, SessionEvent};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
@@ -300,6 +300,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.obey();
                 }
             }
+        }
+        if !waits.event
+            && let Some(session) = &mut self.session
+            && let Poll::Ready(reason) = session.poll_closed(cx)
+        {
+            let event = SessionEvent::Closed(reason);
+            self.core.handle_input(now, Input::Event(event), &mut workspace.scratch);
+            self.obey();
         }
     }
 

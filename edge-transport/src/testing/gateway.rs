@@ -350,6 +350,21 @@ impl Session for FakeSession {
             }
         }
     }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let mut inner = lock(&self.mailbox.inner);
+        let closed = inner.0.iter().find_map(|event| match event {
+            SessionEvent::Closed(reason) => Some(*reason),
+            _ => None,
+        });
+        match closed {
+            Some(reason) => Poll::Ready(reason),
+            None => {
+                inner.1 = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
 }
 
 impl Drop for FakeSession {
