@@ -26,8 +26,9 @@
 //! memory, `edge-store-sessions` writes the session file.
 //!
 //! # The log on disk
-//! Version 1. A directory holds `lock`, whose file lock says that a gateway is using it, and segments
-//! `<number as 16 hexadecimal digits>.seg` with rising numbers. All numbers are little-endian, records begin at
+//! Version 1. A directory holds `lock`, whose file lock says that a gateway is using it, `salt`, a segment header of
+//! number 0 that keeps a second copy of the salt, and segments `<number as 16 hexadecimal digits>.seg` with rising
+//! numbers. All numbers are little-endian, records begin at
 //! multiples of 8 bytes, padding is zero.
 //!
 //! ```text

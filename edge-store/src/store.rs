@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::fs::{DiskFs, Fs};
 use crate::reader::{Job, MAX_WAITING_READS, Reader};
-use crate::recovery::{Recovery, recover};
+use crate::recovery::{Recovery, keep_salt, recover};
 use crate::shared::Shared;
 use crate::state::{Found, Place, Refusal, State};
 use crate::writer::Writer;
@@ -90,11 +90,16 @@ impl SegmentStore {
             io::ErrorKind::WouldBlock => OpenError::Locked { dir: dir.to_owned() },
             _ => OpenError::io("locking", dir)(error),
         })?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // The directory itself must survive; whoever may not read its parent has made it before.
+            let _may_not = fs.sync_dir(parent);
+        }
         let recovered = recover(fs.as_ref(), dir, true)?;
         let ledger = recovered.replay.ledger();
         let salt = recovered.salt.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let next = recovered.next_segment;
         let (state, report) = recovered.into_state(options.checked());
+        keep_salt(fs.as_ref(), dir, salt);
         let shared = Arc::new(Shared::new(state, fs, dir, salt));
         let failed = OpenError::io("starting a segment in", dir);
         let writer = Writer::start(shared.clone(), lock, ledger, next).map_err(failed)?;
@@ -215,12 +220,13 @@ impl MessageStore for SegmentStore {
         let (sender, closed) = oneshot::channel();
         self.change(|state| {
             match state.check_open() {
-                // A store that was closed before is closed now: nothing is left to do.
-                Err(StoreError::Closed) => return Ok(()),
+                // It has been closed before: nothing is left to do, or to be waited for.
+                Err(StoreError::Closed) if state.ended => return Ok(()),
+                Err(StoreError::Closed) => {}
                 other => other?,
             }
             state.refusal = Some(Refusal::Closed);
-            state.mail.closing = Some(sender);
+            state.mail.closing.push(sender);
             Ok(())
         })?;
         closed.await.unwrap_or(Ok(()))

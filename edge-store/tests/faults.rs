@@ -81,6 +81,62 @@ async fn a_full_disk_gets_room_by_trimming() {
 }
 
 #[tokio::test]
+async fn a_store_on_a_full_disk_can_be_opened_read_and_emptied() {
+    let disk = sixty().await;
+    disk.set_capacity_bytes(Some(disk.used_bytes()));
+    let store = open(&disk);
+    assert_eq!(read_all(&store, &queue("q"), 0).await.entries.len(), 60);
+    let to = targets("q:r");
+    let refused = store.append(vec![entry(&to, "x")], Durability::Synced).await;
+    assert!(matches!(refused, Err(StoreError::NoSpace { .. })), "{refused:?}");
+    for name in ["p", "q"] {
+        store.trim(&queue(name), 60).unwrap();
+    }
+    while store.append(vec![entry(&to, "taken")], Durability::Synced).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    let after = disk.after_power_loss(4);
+    drop(store);
+    let read = read_all(&open(&after), &queue("q"), 60).await;
+    assert_eq!((bodies(&read), read.entries[0].offset), (vec!["taken".to_owned()], 60));
+}
+
+#[tokio::test]
+async fn a_damaged_header_costs_nothing() {
+    let fs = CrashFs::new();
+    let store = open(&fs);
+    let to = targets("q:r");
+    for n in 0..3 {
+        store.append(vec![entry(&to, format!("{n}"))], Durability::Synced).await.unwrap();
+    }
+    let disk = fs.after_kill();
+    drop(store);
+    let path = Path::new("dir/0000000000000001.seg");
+    let mut content = disk.read(path).unwrap();
+    content[..32].fill(0);
+    disk.put(path, &content);
+    let (store, recovery) = SegmentStore::open_on(Arc::new(disk), "dir", options()).unwrap();
+    assert_eq!(recovery.damage.len(), 1, "{recovery}");
+    assert_eq!(bodies(&read_all(&store, &queue("q"), 0).await), ["0", "1", "2"]);
+}
+
+#[tokio::test]
+async fn closing_twice_waits_twice() {
+    let fs = CrashFs::new();
+    let store = open(&fs);
+    let receipt = store.append(vec![entry(&targets("q:r"), "0")], Durability::Memory);
+    let (one, two) = tokio::join!(store.close(), async {
+        let closed = store.close().await;
+        (closed, fs.after_power_loss(6))
+    });
+    one.unwrap();
+    let (closed, after) = two;
+    closed.unwrap();
+    receipt.await.unwrap();
+    assert_eq!(bodies(&read_all(&open(&after), &queue("q"), 0).await), ["0"]);
+}
+
+#[tokio::test]
 async fn a_failing_write_is_tried_again() {
     let fs = CrashFs::new();
     let store = open(&fs);

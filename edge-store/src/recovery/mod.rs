@@ -3,6 +3,7 @@
 mod into_state;
 mod replay;
 mod report;
+mod salt;
 mod scan;
 
 use std::path::Path;
@@ -14,6 +15,8 @@ use crate::log::{HEADER_BYTES, Header, file_name, file_number};
 pub(crate) use replay::Replay;
 pub use report::{Damage, Lost, Recovery};
 pub(crate) use report::{found_damage, set_aside};
+pub(crate) use salt::keep_salt;
+use salt::kept_salt;
 use scan::{Scan, scan, scan_index};
 
 /// What the log in a directory says.
@@ -48,7 +51,7 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, repairs: bool) -> Result<Recovere
         report: Recovery::default(),
         segments: Vec::new(),
         next_segment: files.last().map_or(1, |(newest, _)| newest.saturating_add(1)),
-        salt: headers.iter().flatten().map(|header| header.salt).next_back(),
+        salt: headers.iter().flatten().map(|header| header.salt).next_back().or_else(|| kept_salt(fs, dir)),
         repairs,
     };
     let files: Vec<_> =

@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) syncs: u64,
     pub(crate) mail: Mail,
     pub(crate) refusal: Option<Refusal>,
+    /// Whether the writer has ended: everything is as durable as it will be.
+    pub(crate) ended: bool,
 }
 
 /// A segment file.
@@ -77,8 +79,8 @@ pub(crate) struct Mail {
     pub(crate) retry: bool,
     /// Who wants everything durable, and dead space given back.
     pub(crate) flushes: Vec<oneshot::Sender<Result<(), StoreError>>>,
-    /// The store is to be closed.
-    pub(crate) closing: Option<oneshot::Sender<Result<(), StoreError>>>,
+    /// Who has asked for the store to be closed.
+    pub(crate) closing: Vec<oneshot::Sender<Result<(), StoreError>>>,
     /// Nobody holds the store any more.
     pub(crate) stop: bool,
     /// What the writer's thread is waiting for.
@@ -108,7 +110,7 @@ impl Mail {
 
     /// Returns whether something cannot even wait for more batches to gather.
     pub(crate) fn is_more_urgent(&self) -> bool {
-        self.stop || self.closing.is_some() || !self.flushes.is_empty()
+        self.stop || !self.closing.is_empty() || !self.flushes.is_empty()
     }
 
     fn wakes_writer(&mut self, failed: bool) -> bool {
@@ -153,6 +155,7 @@ impl State {
             syncs: 0,
             mail: Mail::default(),
             refusal: None,
+            ended: false,
         }
     }
 

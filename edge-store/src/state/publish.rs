@@ -80,6 +80,11 @@ impl State {
         has_room && bytes >= self.options.segment_bytes / 2 && bytes <= self.options.segment_bytes * 2
     }
 
+    /// Returns the newest segment but the active one.
+    pub(crate) fn last_sealed(&self) -> Option<u64> {
+        self.segments.range(..self.active).next_back().map(|(&number, _)| number)
+    }
+
     /// A segment file is gone.
     pub(crate) fn unlinked(&mut self, number: u64) {
         if let Some(segment) = self.segments.remove(&number) {

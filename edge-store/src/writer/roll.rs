@@ -48,12 +48,13 @@ impl Writer {
             failed: None,
         };
         writer.begin_segment();
-        crate::fs::write_all(writer.active.file.as_ref(), writer.encoder.bytes(), 0)?;
-        writer.flushed();
-        writer.active.file.sync()?;
-        writer.shared.fs.sync_dir(&writer.shared.dir)?;
-        writer.active.name_unsynced = false;
-        writer.active.synced = writer.active.position;
+        match writer.flush().and_then(|()| writer.sync()) {
+            Ok(()) => {}
+            // A full disk can be read and emptied.
+            Err(Failure::Write(error @ StoreError::NoSpace { .. })) => writer.fail(&error),
+            Err(Failure::Write(error)) => return Err(io::Error::other(error)),
+            Err(Failure::Sync(error)) => return Err(error),
+        }
         Ok(writer)
     }
 
@@ -191,7 +192,14 @@ impl Writer {
                 self.spare = Some(self.dead.swap_remove(at));
             }
         }
+        // Until the active segment says how things stand, the one before it must.
+        let needed =
+            (self.active.position < self.active.snapshot_end).then(|| self.shared.lock().last_sealed());
         for number in std::mem::take(&mut self.dead) {
+            if needed == Some(Some(number)) {
+                self.dead.push(number);
+                continue;
+            }
             match self.shared.fs.remove(&self.shared.path(number)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(segment = %file_name(number), %error, "a dead segment cannot be removed");

@@ -39,7 +39,7 @@ impl Writer {
     /// Runs until the store is closed or nobody holds it.
     pub(crate) fn run(mut self) {
         loop {
-            let work = self.wait();
+            let mut work = self.wait();
             let result = match self.work(&work) {
                 Ok(()) => {
                     self.recovered();
@@ -52,8 +52,11 @@ impl Writer {
                 Err(Failure::Sync(error)) => return self.poisoned(error, work.callers),
             };
             if work.ends {
-                self.shared.lock().refusal = Some(Refusal::Closed);
                 drop(self.lock.take());
+                let mut state = self.shared.lock();
+                state.refusal = Some(Refusal::Closed);
+                state.ended = true;
+                work.callers.append(&mut state.mail.closing);
             }
             for caller in work.callers {
                 let _nobody_waits = caller.send(result.clone());
@@ -123,9 +126,9 @@ impl Writer {
         let mail = &mut state.mail;
         mail.writer = Waiting::Nothing;
         mail.retry = false;
-        let ends = mail.stop || mail.closing.is_some();
+        let ends = mail.stop || !mail.closing.is_empty();
         let mut callers = std::mem::take(&mut mail.flushes);
-        callers.extend(mail.closing.take());
+        callers.append(&mut mail.closing);
         let pressed = std::mem::take(&mut mail.pressed);
         let settles = settles || ends || !callers.is_empty();
         Work { news: self.take_news(state), pressed, settles, ends, callers }
