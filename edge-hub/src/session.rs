@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use edge_core::{
-    Authenticated, CloseReason, Durability, FeedSet, Message, Receipt, Session, SessionEvent, StoreError, SystemKey,
+    Authenticated, CloseReason, Durability, FeedSet, Message, Receipt, Session, SessionEvent, StoreError,
+    SystemKey,
 };
 
 use crate::clients::Connected;
