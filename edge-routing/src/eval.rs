@@ -143,6 +143,17 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
         }
     }
 
+    /// Whether a condition is true, of whose `AND` one item is known to be.
+    pub(crate) fn is_true(&mut self, id: ExprId, proven: Option<u8>) -> bool {
+        let (Expr::Logic { op: LogicOp::And, items }, Some(_)) = (self.program.expr(id), proven) else {
+            return self.value(id) == Value::Bool(true);
+        };
+        let known = proven.map(usize::from);
+        let program = self.program;
+        let mut items = program.list(items).iter().enumerate();
+        items.all(|(at, &item)| Some(at) == known || self.value(item) == Value::Bool(true))
+    }
+
     /// Computes a value, unless it is already known because another route needed it.
     fn shared(&mut self, id: ExprId, compute: impl FnOnce(&mut Self) -> Value<'m>) -> Value<'m> {
         let Some(place) = self.program.place(id) else { return compute(self) };

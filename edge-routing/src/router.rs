@@ -129,7 +129,7 @@ impl Router {
             self.index.candidates(eval, candidates);
             for &index in candidates.iter() {
                 let Some(route) = self.routes.get(index as usize) else { continue };
-                if eval.value(route.root).truth() == Truth::True {
+                if eval.is_true(route.root, self.index.proven(index)) {
                     found.push(index as usize);
                 }
             }

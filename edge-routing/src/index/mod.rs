@@ -17,9 +17,10 @@ use alloc::vec::Vec;
 use bumpalo::Bump;
 use hashbrown::HashMap;
 
+use crate::ast::{CompareOp, LogicOp};
 use crate::eval::Eval;
 use crate::fields::Fields;
-use crate::program::{LeafId, Program};
+use crate::program::{Expr, ExprId, LeafId, Program};
 use crate::route::Route;
 use crate::text;
 use bucket::Bucket;
@@ -32,6 +33,8 @@ pub(crate) use set::{Interval, Text, ValueSet};
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     nodes: Vec<Node>,
+    /// For each route the item of its `AND` that being found already proves, if there is one.
+    proven: Vec<Option<u8>>,
 }
 
 /// A place in the tree of sources.
@@ -44,8 +47,13 @@ struct Node {
 impl Index {
     pub(crate) fn new(routes: &[Route], program: &Program) -> Self {
         let bump = Bump::new();
-        let mut index = Self { nodes: alloc::vec![Node::default()] };
         let chosen = choose(routes, program);
+        let proven = routes
+            .iter()
+            .zip(&chosen)
+            .map(|(route, demand)| proven(program, route, demand.as_ref()))
+            .collect();
+        let mut index = Self { nodes: alloc::vec![Node::default()], proven };
         let mut by_node: HashMap<usize, Vec<(u32, Option<Demand>)>> = HashMap::new();
         for ((number, route), demand) in (0..).zip(routes).zip(chosen) {
             let mut at = 0;
@@ -71,6 +79,11 @@ impl Index {
         node.children.insert(segment.into(), next);
         self.nodes.push(Node::default());
         next
+    }
+
+    /// The item of a route's `AND` that needs no evaluation when the route is among the candidates.
+    pub(crate) fn proven(&self, route: u32) -> Option<u8> {
+        self.proven.get(route as usize).copied().flatten()
     }
 
     /// Puts into `found` the routes that may match the message: all that do, and few others, each once, ascending.
@@ -121,6 +134,20 @@ fn choose(routes: &[Route], program: &Program) -> Vec<Option<Demand>> {
         .collect();
     drop(counts);
     all.into_iter().zip(best).map(|(mut demands, at)| at.map(|at| demands.swap_remove(at))).collect()
+}
+
+/// The item that says exactly what the route was looked up by: that a leaf is a text.
+fn proven(program: &Program, route: &Route, demand: Option<&Demand>) -> Option<u8> {
+    let [(leaf, set)] = demand?.as_slice() else { return None };
+    let Expr::Logic { op: LogicOp::And, items } = program.expr(route.root) else { return None };
+    let says = |item: &ExprId| match demands(program, *item).as_slice() {
+        [single] => matches!(single.as_slice(), [(other, same)] if other == leaf && same == set),
+        _ => false,
+    };
+    let exact = matches!(set.text, Text::Is(_)) && ValueSet { text: Text::None, ..set.clone() }.is_empty();
+    let equality = |item: &ExprId| matches!(program.expr(*item), Expr::Compare { op: CompareOp::Eq, .. });
+    let at = program.list(items).iter().position(|item| exact && equality(item) && says(item))?;
+    u8::try_from(at).ok()
 }
 
 /// A set of one value.
