@@ -64,7 +64,8 @@ fn public_traits(code: &str) -> Vec<(usize, usize)> {
 fn docs_above(texts: &[&str], line: usize) -> String {
     let above = texts[..line - 1].iter().rev().map(|text| text.trim_start());
     let mut docs = Vec::new();
-    for text in above.take_while(|text| !text.is_empty() && !text.ends_with(['}', ';', '{'])) {
+    let goes_on = |text: &&str| text.starts_with("///") || !(text.is_empty() || text.ends_with(['}', ';', '{']));
+    for text in above.take_while(goes_on) {
         if text.starts_with("///") {
             docs.push(text);
         }
@@ -87,6 +88,7 @@ mod tests {
             found("/// Waits.\n///\n/// # Cancel safety\n/// Safe.\n#[must_use]\npub async fn a() {}"),
             [0; 0]
         );
+        assert_eq!(found("/// # Cancel safety\n/// Safe.\n///\n/// let a = 1;\npub async fn a() {}"), [0; 0]);
         assert_eq!(found("/// # Cancel safety\npub async fn a() {}\n\npub async fn b() {}"), [4]);
         assert_eq!(found("async fn private() {}\npub(crate) async fn inner() {}"), [0; 0]);
     }
