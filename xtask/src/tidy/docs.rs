@@ -64,7 +64,8 @@ fn public_traits(code: &str) -> Vec<(usize, usize)> {
 fn docs_above(texts: &[&str], line: usize) -> String {
     let above = texts[..line - 1].iter().rev().map(|text| text.trim_start());
     let mut docs = Vec::new();
-    let goes_on = |text: &&str| text.starts_with("///") || !(text.is_empty() || text.ends_with(['}', ';', '{']));
+    let goes_on =
+        |text: &&str| text.starts_with("///") || !(text.is_empty() || text.ends_with(['}', ';', '{']));
     for text in above.take_while(goes_on) {
         if text.starts_with("///") {
             docs.push(text);
