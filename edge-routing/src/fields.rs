@@ -138,11 +138,13 @@ fn look<'a>(list: &'a [(String, Option<String>)], name: &str) -> Option<Option<&
 
 /// Whether two names are the same, case aside.
 fn same_name(a: &str, b: &str) -> bool {
-    let (Some(first), Some(other)) = (a.as_bytes().first(), b.as_bytes().first()) else { return a == b };
-    if first.is_ascii() && other.is_ascii() && !first.eq_ignore_ascii_case(other) {
-        return false;
+    for (x, y) in a.bytes().zip(b.bytes()) {
+        if x != y && !x.eq_ignore_ascii_case(&y) {
+            // Folding maps one character to one, so what differs in ASCII differs.
+            return !(x.is_ascii() && y.is_ascii()) && crate::text::eq_ignore_case(a, b);
+        }
     }
-    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && crate::text::eq_ignore_case(a, b))
+    a.len() == b.len()
 }
 
 impl Fields for Sample {
@@ -164,5 +166,20 @@ impl Fields for Sample {
 
     fn body(&self) -> &[u8] {
         &self.body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_name;
+
+    #[test]
+    fn names_ignore_case() {
+        for (a, b) in [("Temp", "tEMP"), ("", ""), ("ÄÖ", "äö"), ("aÄ", "Aä"), ("s\u{17f}", "Ss")] {
+            assert!(same_name(a, b), "{a} {b}");
+        }
+        for (a, b) in [("temp", "tem"), ("", "a"), ("ä", "ö"), ("a", "ä"), ("äb", "äc")] {
+            assert!(!same_name(a, b), "{a} {b}");
+        }
     }
 }
