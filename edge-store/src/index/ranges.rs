@@ -63,6 +63,11 @@ impl Ranges {
         })
     }
 
+    /// Returns how many offsets are in the set.
+    pub(crate) fn total(&self) -> u64 {
+        self.iter().map(|(from, to)| to - from).sum()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.ranges.iter().map(|(&from, &to)| (from, to))
     }

@@ -56,15 +56,16 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, repairs: bool) -> Result<Recovere
     };
     let files: Vec<_> =
         files.into_iter().zip(headers).map(|((number, len), header)| File { number, len, header }).collect();
-    if !recovered.read_segments(fs, dir, &files, true)? {
+    if !recovered.read_all(fs, dir, &files, true)? || !recovered.report.lost.is_empty() {
         (recovered.replay, recovered.report) = (Replay::default(), Recovery::default());
         recovered.segments.clear();
-        recovered.read_segments(fs, dir, &files, false)?;
+        recovered.read_all(fs, dir, &files, false)?;
     }
-    recovered.report.segments = recovered.segments.len() as u64;
-    recovered.replay.finish();
-    recovered.report.entries = recovered.replay.entries();
-    recovered.report.lost = recovered.replay.lost();
+    if recovered.report.damage.is_empty() && !recovered.report.lost.is_empty() {
+        // All that is there is whole, so what is missing was in segments that are gone.
+        recovered.report.removed = std::mem::take(&mut recovered.report.lost);
+        recovered.replay.give_up_gaps();
+    }
     Ok(recovered)
 }
 
@@ -77,6 +78,22 @@ struct File {
 }
 
 impl Recovered {
+    /// Reads all segments and sums up; returns `false` when indexes are not enough.
+    fn read_all(
+        &mut self,
+        fs: &dyn Fs,
+        dir: &Path,
+        files: &[File],
+        by_index: bool,
+    ) -> Result<bool, OpenError> {
+        let enough = self.read_segments(fs, dir, files, by_index)?;
+        self.replay.finish();
+        self.report.segments = self.segments.len() as u64;
+        self.report.entries = self.replay.entries();
+        self.report.lost = self.replay.lost();
+        Ok(enough)
+    }
+
     /// Reads all segments; returns `false` when indexes are not enough.
     fn read_segments(
         &mut self,

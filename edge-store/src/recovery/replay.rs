@@ -26,7 +26,8 @@ pub(crate) struct ReplayedQueue {
     pub(crate) holes: Ranges,
     pub(crate) extents: Extents,
     pub(crate) waiting: Counts,
-    lost: u64,
+    /// What is neither there nor given up.
+    gaps: Ranges,
 }
 
 impl Replay {
@@ -77,9 +78,23 @@ impl Replay {
         waiting.map(|(_, entries)| entries).sum()
     }
 
+    /// Returns how many entries are missing of which queue.
     pub(super) fn lost(&self) -> Vec<Lost> {
-        let with_losses = self.queues.values().filter(|queue| queue.lost > 0);
-        with_losses.filter_map(|queue| Some(Lost { queue: queue.id.clone()?, entries: queue.lost })).collect()
+        let with_gaps =
+            self.queues.values().filter_map(|queue| Some((queue.id.clone()?, queue.gaps.total())));
+        with_gaps
+            .filter(|(_, entries)| *entries > 0)
+            .map(|(queue, entries)| Lost { queue, entries })
+            .collect()
+    }
+
+    /// What is missing was not wanted any more.
+    pub(super) fn give_up_gaps(&mut self) {
+        for queue in self.queues.values_mut() {
+            for (from, to) in std::mem::take(&mut queue.gaps).iter() {
+                queue.holes.insert(from, to);
+            }
+        }
     }
 
     /// Returns the names of all routes, by number.
@@ -131,7 +146,7 @@ impl ReplayedQueue {
         self.holes.drop_below(self.head);
         let mut at = self.head;
         for extent in std::mem::take(&mut self.extents).iter() {
-            self.lost += missing(&self.holes, at, extent.first);
+            self.note_gap(at, extent.first);
             at = at.max(extent.end());
             for (from, to) in self.holes.outside(extent.first.max(self.head), extent.end()) {
                 if let Some(part) = extent.slice(from, to) {
@@ -139,16 +154,18 @@ impl ReplayedQueue {
                 }
             }
         }
-        self.lost += missing(&self.holes, at, self.next);
+        self.note_gap(at, self.next);
         for extent in self.extents.iter() {
             for (route, entries) in extent.count_routes(extent.first, extent.end()).iter() {
                 self.waiting.add(route, entries);
             }
         }
     }
-}
 
-/// Returns how many offsets from `from` up to, not including, `to` were not given up.
-fn missing(holes: &Ranges, from: Offset, to: Offset) -> u64 {
-    holes.outside(from, to).map(|(from, to)| to - from).sum()
+    /// Notes which offsets from `from` up to, not including, `to` were not given up.
+    fn note_gap(&mut self, from: Offset, to: Offset) {
+        for (from, to) in self.holes.outside(from, to) {
+            self.gaps.insert(from, to);
+        }
+    }
 }

@@ -38,6 +38,10 @@ pub struct Recovery {
     pub damage: Vec<Damage>,
     /// How many entries of which queues are lost by it.
     pub lost: Vec<Lost>,
+    /// How many entries of which queues were in segments that are gone, without a note that nobody wanted them: so it is
+    /// after a crash with a full disk, on which dead segments are removed first and notes written later, and when
+    /// somebody has removed a segment by hand. Readers skip them.
+    pub removed: Vec<Lost>,
 }
 
 /// Damaged bytes of a segment.
@@ -54,13 +58,14 @@ pub struct Damage {
     pub saved_as: Option<PathBuf>,
 }
 
-/// Entries of a queue that are lost to damage.
+/// Entries of a queue that are not there any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
     /// The queue.
     pub queue: QueueId,
-    /// How many entries; [`ReadBatch::damaged`](edge_core::ReadBatch::damaged) reports them to the reader.
+    /// How many entries; those lost to damage are reported to the reader by
+    /// [`ReadBatch::damaged`](edge_core::ReadBatch::damaged).
     pub entries: u64,
 }
 
@@ -81,6 +86,9 @@ impl fmt::Display for Recovery {
         for damage in &self.damage {
             let Damage { file, position, bytes, .. } = damage;
             write!(f, "; {bytes} bytes at {position} of {} are damaged", file.display())?;
+        }
+        for removed in &self.removed {
+            write!(f, "; {} entries of {} were removed", removed.entries, removed.queue)?;
         }
         for lost in &self.lost {
             write!(f, "; {} entries of {} are lost", lost.entries, lost.queue)?;

@@ -1,13 +1,14 @@
 //! A store, what it was told, and what it promised.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::{
     Durability, Enqueue, MessageStore, Offset, QueueId, Receipt, RouteName, StoreError, Target, Timestamp,
 };
-use edge_store::testing::{CrashFs, Random};
+use edge_store::testing::{Call, CrashFs, Random};
 use edge_store::{SegmentStore, StoreOptions};
 
 use crate::common::{message, queue, read_all};
@@ -43,6 +44,8 @@ struct Queue {
     sent: Vec<Sent>,
     /// The highest trim.
     trimmed: Offset,
+    /// Entries below may be gone although the trim is forgotten: their segment went while the disk could not take a note.
+    removed_below: Offset,
 }
 
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub(crate) struct World {
     batches: Vec<Batch>,
     counter: u64,
     now: u64,
+    /// Whether calls were made to fail.
+    broke: bool,
 }
 
 fn options() -> StoreOptions {
@@ -69,7 +74,7 @@ impl World {
         let fs = CrashFs::new();
         let (store, _) = SegmentStore::open_on(Arc::new(fs.clone()), "dir", options()).unwrap();
         let (queues, batches) = (BTreeMap::new(), Vec::new());
-        Self { random, crash, fs, store: Some(store), queues, batches, counter: 0, now: 1000 }
+        Self { random, crash, fs, store: Some(store), queues, batches, counter: 0, now: 1000, broke: false }
     }
 
     /// Does this and that until the disk stops.
@@ -79,12 +84,13 @@ impl World {
         }
         let store = self.store.take().unwrap();
         for _ in 0..self.random.below(200) {
-            match self.random.below(11) {
+            match self.random.below(12) {
                 0..6 => self.append(&store),
                 6 => self.trim(&store),
                 7 => self.expire(&store),
                 8 => self.settle().await,
                 9 if self.random.one_in(4) => drop(store.flush().await),
+                10 => self.break_or_mend(),
                 _ => self.read(&store).await,
             }
             assert!(self.fs.used_bytes() <= LIMIT_BYTES + 2 * 16 * 1024, "{}", self.fs.used_bytes());
@@ -93,11 +99,30 @@ impl World {
             }
         }
         if matches!(self.crash, Crash::Close) {
+            self.fs.clear_fault();
+            // What waits for the disk to work again is tried again first.
+            while store.flush().await.is_err() {}
             store.close().await.unwrap();
         }
         self.fs.freeze();
         drop(store);
         self.settle().await;
+    }
+
+    /// Makes some calls fail for a while, or none.
+    fn break_or_mend(&mut self) {
+        if !self.random.one_in(3) {
+            return self.fs.clear_fault();
+        }
+        let mut random = Random::new(self.random.next());
+        let may_poison = !matches!(self.crash, Crash::Close);
+        self.broke = true;
+        self.fs.set_fault(move |call| match call {
+            Call::Sync if may_poison && random.one_in(20) => Some(io::ErrorKind::Other),
+            Call::Write | Call::Open if random.one_in(3) => Some(io::ErrorKind::StorageFull),
+            Call::Write | Call::Remove if random.one_in(8) => Some(io::ErrorKind::Other),
+            _ => None,
+        });
     }
 
     fn append(&mut self, store: &SegmentStore) {
@@ -175,7 +200,12 @@ impl World {
             if let Some(receipt) = batch.receipt.take() {
                 match receipt.await {
                     Ok(level) => batch.promised = Some(level),
-                    Err(StoreError::Io { .. } | StoreError::Poisoned { .. } | StoreError::Closed) => {}
+                    Err(
+                        StoreError::Io { .. }
+                        | StoreError::NoSpace { .. }
+                        | StoreError::Poisoned { .. }
+                        | StoreError::Closed,
+                    ) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -197,6 +227,11 @@ impl World {
             assert!(state.head == model.trimmed || !matches!(self.crash, Crash::Close));
             assert!(state.next <= model.sent.len() as u64, "{} has what was never sent", state.queue);
             next.insert(state.queue.clone(), state.next);
+        }
+        for removed in &recovery.removed {
+            assert!(self.broke, "a trim must be noted before its segment goes: {recovery}");
+            let model = self.queues.get_mut(&removed.queue).unwrap();
+            model.removed_below = model.trimmed;
         }
         for batch in &self.batches {
             let there: Vec<bool> =
@@ -241,6 +276,9 @@ impl World {
             assert_eq!(stored.message.body(), model.body, "{id} {}", stored.offset);
             assert_eq!((&stored.route, stored.expires), (&model.route, model.expires));
             for missing in expected.unwrap_or(stored.offset)..stored.offset {
+                if missing < self.queues[id].removed_below {
+                    continue;
+                }
                 let expires = sent[missing as usize].expires;
                 assert!(expires.is_some_and(|at| at.as_unix_ms() <= self.now), "{id} {missing} is missing");
             }
