@@ -35,6 +35,8 @@
 mod commit;
 #[cfg(test)]
 mod disk;
+#[cfg(test)]
+mod in_a_hub;
 mod index;
 #[cfg(test)]
 mod kit;
