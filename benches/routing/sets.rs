@@ -99,7 +99,7 @@ fn condition(c: &mut Criterion) {
     let text = "as_number(temperature) > 30 AND $body.machine.status = 'warning'";
     let router = router(&[RouteSpec::new("r", format!("FROM /messages/* WHERE {text} INTO $upstream"))]);
     let body = padded(256);
-    let message = Sample::new("/messages").with_property("temperature", Some("31.5")).with_json(body.clone());
+    let message = Sample::new("/messages").with_property("temperature", Some("31.5")).with_json(body);
     let mut matches = Matches::new();
     group.bench_function("router", |b| b.iter(|| router.route(black_box(&message), &mut matches)));
     group.bench_function("by_hand_lazy", |b| b.iter(|| by_hand(black_box(&message))));

@@ -148,8 +148,7 @@ async fn the_same_id_takes_over_and_a_foreign_topic_ends_the_connection() {
 #[tokio::test]
 async fn a_module_that_acknowledges_nothing_can_be_taken_over() {
     let route = r#"FROM /messages/* INTO BrokeredEndpoint("/modules/sink/inputs/in")"#;
-    let mut limits = TransportLimits::default();
-    limits.max_deliveries = 1;
+    let limits = TransportLimits { max_deliveries: 1, ..TransportLimits::default() };
     let (hub, address) = hub_within(limits, |b| b.route("r", route)).await;
     let (_, ()) = while_running(hub, async {
         let mut first = connected(address, "edge1/sink").await;
