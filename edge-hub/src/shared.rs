@@ -110,9 +110,11 @@ impl Shared {
         self.metrics.write(&Gauges { store: &*self.store, ledger: &ledger, clients: self.clients.len() })
     }
 
-    /// What is done once a second: give expired space back, end sessions whose credentials have run out.
+    /// What is done once a second: give expired space back, end sessions whose credentials have run out, and look for
+    /// entries that became readable only after their append, which a store may do.
     pub(crate) fn tick(&self) {
         let now = self.clock.wall();
+        self.wake_pumps();
         match self.store.expire(now) {
             Ok(gone) => {
                 self.books.gone(&gone, DropCause::Expired);
@@ -124,6 +126,17 @@ impl Shared {
             Err(error) => tracing::debug!(%error, "expired messages cannot be given up"),
         }
         self.clients.close_where(CloseReason::Expired, |client| client.expires.is_some_and(|at| at <= now));
+    }
+
+    /// Wakes the pump of every queue that holds something.
+    fn wake_pumps(&self) {
+        let queues = self.store.queues();
+        let feeders = self.feeders.lock().unwrap_or_else(PoisonError::into_inner);
+        for state in queues.iter().filter(|state| !state.is_empty()) {
+            if let Some(feeder) = feeders.get(state.queue.endpoint()) {
+                feeder.signal.raise(state.queue.priority());
+            }
+        }
     }
 
     /// Opens a session for a client that needs no authentication, or has passed it.
