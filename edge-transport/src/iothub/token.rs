@@ -155,7 +155,10 @@ impl<'a> SasToken<'a> {
         let resource = percent::decode(self.resource).ok_or(SasTokenError::Resource)?;
         let mut segments: Vec<&str> = resource.split('/').collect();
         segments.pop_if(|last| last.is_empty());
-        segments.pop_if(|last| last.trim_start_matches('?').starts_with("api-version"));
+        if segments.len().is_multiple_of(2) {
+            // An address has an odd number of segments; only one too many can be a version, and not an id.
+            segments.pop_if(|last| last.trim_start_matches('?').starts_with("api-version"));
+        }
         let (host, device, module) = match segments[..] {
             [host, devices, device] if devices.eq_ignore_ascii_case("devices") => (host, device, None),
             [host, devices, device, modules, module]
@@ -223,6 +226,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn an_id_that_looks_like_a_version_is_an_id() {
+        let key: SasKey = "c2VjcmV0".parse().unwrap();
+        for id in ["api-version-7", "press/api-version", "api-version/api-version"] {
+            let identity: Identity = id.parse().unwrap();
+            let text = SasToken::sign("hub.local", &identity, &key, Timestamp::from_unix_ms(0));
+            assert!(SasToken::parse(&text).unwrap().audience().unwrap().is_of(&identity), "{id}");
+        }
+        let versioned =
+            "SharedAccessSignature sr=hub.local%2Fdevices%2Fpress%2Fapi-version%3D2016&sig=eA%3D%3D&se=1";
+        let audience = SasToken::parse(versioned).unwrap().audience().unwrap();
+        assert!(audience.is_of(&"press".parse().unwrap()));
+    }
 
     fn key() -> SasKey {
         // "0123456789abcdef0123456789abcdef"
