@@ -5,8 +5,12 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
-use crate::{AuthError, Authenticated, Credentials, Delivery, FeedSet, Identity, Message, Receipt};
+use crate::{
+    AuthError, Authenticated, Credentials, Delivery, FeedSet, Identity, Message, MethodAnswer, MethodCall,
+    Receipt, TwinAnswer, TwinRequest,
+};
 
 /// What a client says when it connects.
 #[derive(Clone, Debug)]
@@ -95,6 +99,22 @@ impl CloseReason {
 pub enum SessionEvent {
     /// A message to hand on; the client's answer settles it.
     Deliver(Delivery),
+    /// The answer to [`Session::twin`].
+    Twin {
+        /// The tag that the request came with.
+        tag: Bytes,
+        /// The answer.
+        answer: TwinAnswer,
+    },
+    /// The desired properties have changed.
+    Desired {
+        /// Their version from now on.
+        version: u64,
+        /// The change, a JSON object with `$version`; deleted properties are null.
+        patch: Bytes,
+    },
+    /// A direct method to carry out; the answer goes to [`Session::answer_method`].
+    Method(MethodCall),
     /// The session is over; the transport closes the connection.
     Closed(CloseReason),
 }
@@ -251,11 +271,19 @@ pub trait Session: fmt::Debug + Send + 'static {
     /// The transport polls only while it has room for one more delivery: what it does not take waits in the store.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent>;
 
-    /// Returns why the session is over, when it is; takes no delivery.
+    /// Returns the next thing that is no delivery: what [`Session::poll_event`] has, without what waits for room.
     ///
     /// The transport polls it instead of [`Session::poll_event`] while it has no room for a delivery, so that a client
-    /// that settles nothing is ended all the same.
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason>;
+    /// that settles nothing is ended all the same, and hears of its twin.
+    fn poll_urgent(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent>;
+
+    /// Asks something of the client's twin; the answer comes as [`SessionEvent::Twin`] with the same `tag`.
+    ///
+    /// What asks for more than the gateway's limit allows at a time is answered with status 429.
+    fn twin(&mut self, tag: Bytes, request: TwinRequest);
+
+    /// Takes the client's answer to [`SessionEvent::Method`] `id`; an answer that nobody waits for is dropped.
+    fn answer_method(&mut self, id: u64, answer: MethodAnswer);
 }
 
 const _: Option<&dyn Gateway> = None;

@@ -47,6 +47,7 @@ mod identity;
 mod message;
 mod origin;
 mod queue;
+mod requests;
 mod retry;
 mod sessions;
 mod store;
@@ -68,6 +69,7 @@ pub use message::{
 };
 pub use origin::Origin;
 pub use queue::{Priority, PriorityError, QueueId};
+pub use requests::{MethodAnswer, MethodCall, TwinAnswer, TwinRequest};
 pub use retry::Backoff;
 pub use sessions::{MemorySessions, SessionStore};
 pub use store::{

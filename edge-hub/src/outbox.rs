@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker};
 
 use edge_core::{CloseReason, Delivery, SessionEvent};
 
-/// A mailbox with one reader. It is bounded by its writers: each input endpoint has one batch in it at most.
+/// A mailbox with one reader. It is bounded by its writers: each input endpoint has one batch in it at most, and what is
+/// urgent is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -15,6 +16,8 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<(Arc<()>, Delivery)>,
+    /// What goes before all deliveries, and needs no room: answers, calls, changes of the twin.
+    urgent: VecDeque<SessionEvent>,
     closed: Option<CloseReason>,
     told: bool,
     reader: Option<Waker>,
@@ -41,6 +44,21 @@ impl Outbox {
         }
     }
 
+    /// Puts something urgent in, when fewer than `limit` such things wait; a closed outbox takes nothing.
+    pub(crate) fn push_urgent(&self, event: SessionEvent, limit: usize) -> bool {
+        let mut state = self.state();
+        if state.closed.is_some() || state.urgent.len() >= limit {
+            return false;
+        }
+        state.urgent.push_back(event);
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        true
+    }
+
     /// Takes back what the transport has not taken yet of a ticket; dropping it releases it.
     pub(crate) fn withdraw(&self, ticket: &Arc<()>) {
         let mut state = self.state();
@@ -65,6 +83,7 @@ impl Outbox {
         }
         state.closed = Some(reason);
         let released = std::mem::take(&mut state.waiting);
+        state.urgent.clear();
         let reader = state.reader.take();
         drop(state);
         drop(released);
@@ -81,8 +100,8 @@ impl Outbox {
     /// Takes the next thing out.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<SessionEvent> {
         let mut state = self.state();
-        if let Some(reason) = state.tell_closed() {
-            return Poll::Ready(SessionEvent::Closed(reason));
+        if let Some(event) = state.next_urgent() {
+            return Poll::Ready(event);
         }
         if let Some((_, delivery)) = state.waiting.pop_front() {
             return Poll::Ready(SessionEvent::Deliver(delivery));
@@ -91,11 +110,11 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Returns why the session was ended, once.
-    pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<CloseReason> {
+    /// Takes the next thing out that is no delivery.
+    pub(crate) fn poll_urgent(&self, cx: &Context<'_>) -> Poll<SessionEvent> {
         let mut state = self.state();
-        if let Some(reason) = state.tell_closed() {
-            return Poll::Ready(reason);
+        if let Some(event) = state.next_urgent() {
+            return Poll::Ready(event);
         }
         state.remember(cx);
         Poll::Pending
@@ -103,6 +122,17 @@ impl Outbox {
 }
 
 impl State {
+    fn next_urgent(&mut self) -> Option<SessionEvent> {
+        if let Some(reason) = self.tell_closed() {
+            return Some(SessionEvent::Closed(reason));
+        }
+        let event = self.urgent.pop_front();
+        if self.urgent.is_empty() && self.urgent.capacity() > 8 {
+            self.urgent = VecDeque::new();
+        }
+        event
+    }
+
     fn tell_closed(&mut self) -> Option<CloseReason> {
         let reason = self.closed.filter(|_| !self.told)?;
         self.told = true;

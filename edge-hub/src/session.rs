@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use edge_core::{
-    Authenticated, CloseReason, Durability, FeedSet, Message, Receipt, Session, SessionEvent, StoreError,
-    SystemKey,
+    Authenticated, Durability, FeedSet, Message, MethodAnswer, Receipt, Session, SessionEvent, StoreError,
+    SystemKey, TwinAnswer, TwinRequest,
 };
 
 use crate::clients::Connected;
@@ -115,9 +116,17 @@ impl Session for HubSession {
         self.client.outbox.poll(cx)
     }
 
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        self.client.outbox.poll_closed(cx)
+    fn poll_urgent(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
+        self.client.outbox.poll_urgent(cx)
     }
+
+    fn twin(&mut self, tag: Bytes, _request: TwinRequest) {
+        let body = r#"{"errorCode":501000,"message":"twins are not served by this gateway"}"#;
+        let answer = TwinAnswer::new(501, body);
+        self.client.outbox.push_urgent(SessionEvent::Twin { tag, answer }, 64);
+    }
+
+    fn answer_method(&mut self, _id: u64, _answer: MethodAnswer) {}
 }
 
 impl Drop for HubSession {

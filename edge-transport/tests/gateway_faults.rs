@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use edge_core::{
-    Authenticated, CloseReason, Durability, FeedSet, Gateway, Hello, Incident, Message, Receipt, Refusal,
-    Session, SessionEvent,
+    Authenticated, Durability, FeedSet, Gateway, Hello, Incident, Message, MethodAnswer, Receipt, Refusal,
+    Session, SessionEvent, TwinRequest,
 };
 use edge_transport::mqtt::packet::{ConnectCode, Packet};
 use edge_transport::testing::MqttClient;
@@ -60,9 +61,13 @@ impl Session for PanickingSession {
         Poll::Pending
     }
 
-    fn poll_closed(&mut self, _cx: &mut Context<'_>) -> Poll<CloseReason> {
+    fn poll_urgent(&mut self, _cx: &mut Context<'_>) -> Poll<SessionEvent> {
         Poll::Pending
     }
+
+    fn twin(&mut self, _tag: Bytes, _request: TwinRequest) {}
+
+    fn answer_method(&mut self, _id: u64, _answer: MethodAnswer) {}
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use edge_core::{Gateway, Incident, IncidentKind, Receipt, Refusal, Session, SessionEvent};
+use edge_core::{Gateway, Incident, IncidentKind, Receipt, Refusal, Session};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
@@ -301,11 +301,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
-        if !waits.event
+        while !waits.event
             && let Some(session) = &mut self.session
-            && let Poll::Ready(reason) = session.poll_closed(cx)
+            && let Poll::Ready(event) = session.poll_urgent(cx)
         {
-            let event = SessionEvent::Closed(reason);
             self.core.handle_input(now, Input::Event(event), &mut workspace.scratch);
             self.obey();
         }

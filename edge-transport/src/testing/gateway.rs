@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use edge_core::{
     AuthError, Authenticated, Channel, CloseReason, Credentials, Delivery, Durability, FeedSet, Gateway,
-    Hello, Identity, Incident, IncidentKind, Message, Receipt, ReceiptSender, Refusal, Session, SessionEvent,
-    Settlement, Settler, StoreError, Timestamp,
+    Hello, Identity, Incident, IncidentKind, Message, MethodAnswer, MethodCall, Receipt, ReceiptSender,
+    Refusal, Session, SessionEvent, Settlement, Settler, StoreError, Timestamp, TwinAnswer, TwinRequest,
 };
 use tokio::sync::Notify;
 
@@ -53,6 +54,8 @@ struct State {
     kept: Vec<(Identity, FeedSet)>,
     settled: Vec<(u64, Settlement)>,
     incidents: Vec<IncidentKind>,
+    twin_requests: Vec<TwinRequest>,
+    method_answers: Vec<(u64, MethodAnswer)>,
     next_tag: u64,
     opened: usize,
 }
@@ -189,11 +192,37 @@ impl FakeGateway {
         Some(tag)
     }
 
+    /// Returns what clients asked of their twins.
+    #[must_use]
+    pub fn twin_requests(&self) -> Vec<TwinRequest> {
+        lock(&self.0.state).twin_requests.clone()
+    }
+
+    /// Returns the answers to direct methods, each with the number of its call.
+    #[must_use]
+    pub fn method_answers(&self) -> Vec<(u64, MethodAnswer)> {
+        lock(&self.0.state).method_answers.clone()
+    }
+
+    /// Calls a direct method on the open session of an identity.
+    pub fn call(&self, identity: &Identity, call: MethodCall) {
+        self.tell(identity, || SessionEvent::Method(call.clone()));
+    }
+
+    /// Tells the open session of an identity that its desired properties have changed.
+    pub fn desire(&self, identity: &Identity, version: u64, patch: &Bytes) {
+        self.tell(identity, || SessionEvent::Desired { version, patch: patch.clone() });
+    }
+
+    fn tell(&self, identity: &Identity, event: impl Fn() -> SessionEvent) {
+        for mailbox in lock(&self.0.state).sessions.iter().filter(|mailbox| mailbox.identity == *identity) {
+            mailbox.push(event());
+        }
+    }
+
     /// Ends the open session of an identity.
     pub fn close(&self, identity: &Identity, reason: CloseReason) {
-        for mailbox in lock(&self.0.state).sessions.iter().filter(|mailbox| mailbox.identity == *identity) {
-            mailbox.push(SessionEvent::Closed(reason));
-        }
+        self.tell(identity, || SessionEvent::Closed(reason));
     }
 
     /// Waits until `condition` holds; it is asked after every change.
@@ -351,19 +380,33 @@ impl Session for FakeSession {
         }
     }
 
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+    fn poll_urgent(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
         let mut inner = lock(&self.mailbox.inner);
-        let closed = inner.0.iter().find_map(|event| match event {
-            SessionEvent::Closed(reason) => Some(*reason),
-            _ => None,
-        });
-        match closed {
-            Some(reason) => Poll::Ready(reason),
+        let closed = inner.0.iter().position(|event| matches!(event, SessionEvent::Closed(_)));
+        let urgent =
+            closed.or_else(|| inner.0.iter().position(|event| !matches!(event, SessionEvent::Deliver(_))));
+        match urgent.and_then(|at| inner.0.remove(at)) {
+            Some(event) => Poll::Ready(event),
             None => {
                 inner.1 = Some(cx.waker().clone());
                 Poll::Pending
             }
         }
+    }
+
+    fn twin(&mut self, tag: Bytes, request: TwinRequest) {
+        let answer = match &request {
+            TwinRequest::Read => {
+                TwinAnswer::new(200, r#"{"desired":{"$version":1},"reported":{"$version":1}}"#)
+            }
+            _ => TwinAnswer::new(204, "").with_version(2),
+        };
+        self.gateway.change(|state| state.twin_requests.push(request));
+        self.mailbox.push(SessionEvent::Twin { tag, answer });
+    }
+
+    fn answer_method(&mut self, id: u64, answer: MethodAnswer) {
+        self.gateway.change(|state| state.method_answers.push((id, answer)));
     }
 }
 
