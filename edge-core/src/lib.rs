@@ -8,6 +8,7 @@
 //! | durable queue | [`MessageStore`] | `testing::message_store` |
 //! | memory of subscriptions | [`SessionStore`] | `testing::session_store` |
 //! | judge of who may connect | [`Authenticator`] | `testing::authenticator` |
+//! | memory of identities | [`service::IdentityStore`] | `testing::identity_store` |
 //! | clock | [`Clock`] | `testing::clock` |
 //!
 //! The kits are behind the feature `testing`; they are exempt from semantic versioning.
@@ -49,10 +50,12 @@ mod origin;
 mod queue;
 mod requests;
 mod retry;
+pub mod service;
 mod sessions;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod time_text;
 
 pub use auth::{AuthError, Authenticated, Authenticator, Credentials};
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -76,3 +79,4 @@ pub use store::{
     Durability, DurabilityError, Enqueue, Gone, MemoryStore, MessageStore, Offset, QueueState, ReadBatch,
     ReadLimit, Receipt, ReceiptSender, StoreError, Stored, Target, Usage,
 };
+pub use time_text::TimestampError;

@@ -18,7 +18,6 @@
 //! white space around it and line breaks between its tokens are left out.
 
 mod parse;
-mod time;
 mod write;
 
 use edge_core::{BoxError, Message, Stored, Timestamp};

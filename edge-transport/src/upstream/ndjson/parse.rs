@@ -10,7 +10,7 @@ use edge_core::{MessageBuilder, SystemKey};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Record, RecordError, time};
+use super::{Record, RecordError};
 
 /// A line as it stands there.
 #[derive(Deserialize)]
@@ -64,8 +64,10 @@ impl FromStr for Record {
                 return Err(RecordError::Bodies { found });
             }
         }
-        let enqueued = time::parse(&line.enqueued_time)
-            .ok_or_else(|| RecordError::Time { text: line.enqueued_time.into_owned() })?;
+        let enqueued = match line.enqueued_time.parse() {
+            Ok(enqueued) => enqueued,
+            Err(_) => return Err(RecordError::Time { text: line.enqueued_time.into_owned() }),
+        };
         Ok(Self::new(enqueued, builder.build()))
     }
 }
