@@ -7,14 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use edge_core::{
-    Delivery, Durability, Feed, Identity, Message, MessageBuilder, Origin, PortName, Session, SessionEvent,
-    StoreError, SystemKey,
+    Delivery, Durability, Feed, FeedSet, Identity, Message, MessageBuilder, Origin, PortName, Session, StoreError,
+    SystemKey,
 };
 use futures_core::Stream;
 use tokio::sync::Semaphore;
 
+use crate::events::Events;
 use crate::session::HubSession;
+use crate::twins::TwinError;
 
 /// A message on its way out of a client.
 ///
@@ -77,7 +80,7 @@ pub enum SendError {
     ),
 }
 
-struct Inner {
+pub(crate) struct Inner {
     session: Mutex<HubSession>,
     origin: Origin,
     inflight: Semaphore,
@@ -86,7 +89,7 @@ struct Inner {
 }
 
 impl Inner {
-    fn session(&self) -> MutexGuard<'_, HubSession> {
+    pub(crate) fn session(&self) -> MutexGuard<'_, HubSession> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -96,7 +99,7 @@ impl Inner {
 /// # Examples
 /// See [`Hub::client`](crate::Hub::client).
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(pub(crate) Arc<Inner>);
 
 impl Client {
     pub(crate) fn new(session: HubSession, durability: Durability, inflight: usize) -> Self {
@@ -153,7 +156,48 @@ impl Client {
         let number = self.0.streams.fetch_add(1, Ordering::AcqRel) + 1;
         // The session of an in-process client is not kept, so there is nothing to wait for.
         drop(self.0.session().subscribe(Feed::Inputs.into()));
-        Inputs { client: self.clone(), number }
+        Inputs { client: self.clone(), number, feed: Feed::Inputs }
+    }
+
+    /// Returns the stream of cloud-to-device messages for the client; it takes the place of [`Client::inputs`].
+    #[must_use = "messages wait while nobody holds the stream"]
+    pub fn messages(&self) -> Inputs {
+        let number = self.0.streams.fetch_add(1, Ordering::AcqRel) + 1;
+        drop(self.0.session().subscribe(Feed::CloudToDevice.into()));
+        Inputs { client: self.clone(), number, feed: Feed::CloudToDevice }
+    }
+
+    /// Returns the stream of direct methods and of changes of the desired properties; while it is held, the client is
+    /// subscribed to both. There is one such stream at a time: the older of two hears nothing more.
+    #[must_use = "calls are refused while nobody holds the stream"]
+    pub fn events(&self) -> Events {
+        let feeds = FeedSet::from(Feed::Methods).with(Feed::Desired);
+        drop(self.0.session().subscribe(feeds));
+        Events { client: self.clone() }
+    }
+
+    /// Returns the client's twin: a JSON object with `desired` and `reported`, each with its `$version`.
+    ///
+    /// # Errors
+    /// [`TwinError`] when the store of twins fails.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: reading changes nothing.
+    pub async fn twin(&self) -> Result<Bytes, TwinError> {
+        let twins = self.0.session().twins();
+        twins.device_view(self.identity()).await
+    }
+
+    /// Changes the client's reported properties by a JSON merge patch (RFC 7396), and returns their new version.
+    ///
+    /// # Errors
+    /// [`TwinError`] when the patch is refused, and nothing was changed; or when the store of twins fails.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: dropped, the change may or may not be made.
+    pub async fn report(&self, patch: impl AsRef<[u8]>) -> Result<u64, TwinError> {
+        let twins = self.0.session().twins();
+        twins.report(self.identity(), patch.as_ref()).await
     }
 
     fn stamped(&self, message: Outgoing) -> Message {
@@ -176,6 +220,7 @@ impl fmt::Debug for Client {
 pub struct Inputs {
     client: Client,
     number: u64,
+    feed: Feed,
 }
 
 impl Inputs {
@@ -199,13 +244,7 @@ impl Stream for Inputs {
         if !self.is_current() {
             return Poll::Ready(None);
         }
-        let mut session = self.client.0.session();
-        match session.poll_event(cx) {
-            Poll::Ready(SessionEvent::Deliver(delivery)) => Poll::Ready(Some(delivery)),
-            Poll::Ready(_) => Poll::Ready(None),
-            Poll::Pending if session.is_over() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        self.client.0.session().poll_delivery(cx)
     }
 }
 
@@ -213,7 +252,7 @@ impl Drop for Inputs {
     fn drop(&mut self) {
         if self.is_current() {
             let mut session = self.client.0.session();
-            drop(session.unsubscribe(Feed::Inputs.into()));
+            drop(session.unsubscribe(self.feed.into()));
             session.withdraw_all();
         }
     }

@@ -17,11 +17,17 @@ pub(crate) struct Connected {
     pub(crate) expires: Option<Timestamp>,
     pub(crate) clean: bool,
     feeds: AtomicU8,
+    ticket: Arc<()>,
 }
 
 impl Connected {
     pub(crate) fn new(identity: Identity, expires: Option<Timestamp>, clean: bool, feeds: FeedSet) -> Self {
-        Self { identity, outbox: Outbox::default(), expires, clean, feeds: AtomicU8::new(feeds.bits()) }
+        Self { identity, outbox: Outbox::default(), expires, clean, feeds: AtomicU8::new(feeds.bits()), ticket: Arc::default() }
+    }
+
+    /// Returns what stands for this session among those of the same identity.
+    pub(crate) fn ticket(&self) -> &Arc<()> {
+        &self.ticket
     }
 
     pub(crate) fn feeds(&self) -> FeedSet {
@@ -33,6 +39,7 @@ impl Connected {
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     connected: Mutex<HashMap<Identity, Arc<Connected>>>,
+    /// Who waits for a client to come and subscribe; an entry goes with the last who waits.
     waiting: Mutex<HashMap<Identity, Arc<Notify>>>,
 }
 
@@ -61,7 +68,7 @@ impl Clients {
         if let Some(earlier) = &earlier {
             earlier.outbox.close(CloseReason::TakenOver);
         }
-        if client.feeds().contains(Feed::Inputs) {
+        if !client.feeds().is_empty() {
             self.wake(&client.identity);
         }
         Ok(earlier)
@@ -83,7 +90,7 @@ impl Clients {
         let change = |bits| Some(FeedSet::from_bits(bits).union(add).without(remove).bits());
         let before = client.feeds.fetch_update(AcqRel, Acquire, change).unwrap_or_else(|bits| bits);
         let feeds = FeedSet::from_bits(before).union(add).without(remove);
-        if feeds.contains(Feed::Inputs) {
+        if !feeds.is_empty() {
             self.wake(&client.identity);
         }
         feeds
@@ -94,26 +101,26 @@ impl Clients {
         self.connected().get(identity).filter(|c| c.feeds().contains(feed) && !c.outbox.is_closed()).cloned()
     }
 
-    /// Waits until the client of this identity is connected and subscribed to its inputs.
-    pub(crate) async fn until_subscribed(&self, identity: &Identity) {
-        let notify = {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.entry(identity.clone()).or_default().clone()
-        };
+    /// Waits until the client of this identity is connected and subscribed to `feed`.
+    pub(crate) async fn until_subscribed(&self, identity: &Identity, feed: Feed) {
+        let wait = Wait::new(self, identity);
         loop {
-            let notified = notify.notified();
+            let notified = wait.notify.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            if self.subscribed(identity, Feed::Inputs).is_some() {
+            if self.subscribed(identity, feed).is_some() {
                 return;
             }
             notified.await;
         }
     }
 
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Identity, Arc<Notify>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wake(&self, identity: &Identity) {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(notify) = waiting.get(identity) {
+        if let Some(notify) = self.waiting().get(identity) {
             notify.notify_waiters();
         }
     }
@@ -129,5 +136,29 @@ impl Clients {
     /// Returns how many clients are connected.
     pub(crate) fn len(&self) -> usize {
         self.connected().len()
+    }
+}
+
+/// Somebody's wait for a client.
+struct Wait<'a> {
+    clients: &'a Clients,
+    identity: &'a Identity,
+    notify: Arc<Notify>,
+}
+
+impl<'a> Wait<'a> {
+    fn new(clients: &'a Clients, identity: &'a Identity) -> Self {
+        let notify = clients.waiting().entry(identity.clone()).or_default().clone();
+        Self { clients, identity, notify }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.clients.waiting();
+        // The map's own and this one: nobody else waits.
+        if waiting.get(self.identity).is_some_and(|notify| Arc::strong_count(notify) <= 2) {
+            waiting.remove(self.identity);
+        }
     }
 }

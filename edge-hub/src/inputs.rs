@@ -134,6 +134,6 @@ impl Endpoint for ModuleInput {
     }
 
     async fn ready(&self) {
-        self.clients.until_subscribed(&self.identity).await;
+        self.clients.until_subscribed(&self.identity, Feed::Inputs).await;
     }
 }

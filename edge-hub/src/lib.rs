@@ -26,13 +26,16 @@
 #![doc = include_str!("metrics/names.md")]
 
 mod builder;
+mod c2d;
 mod client;
 mod clients;
 mod dispatch;
+mod events;
 mod hub;
 mod inputs;
 mod ledger;
 mod limits;
+mod methods;
 mod metrics;
 mod outbox;
 mod pump;
@@ -43,11 +46,16 @@ mod shared;
 mod tasks;
 mod throttle;
 mod timer;
+mod twins;
 
 pub use builder::HubBuilder;
+pub use c2d::{FeedbackBatch, Fetched, MailError, MailSettlement};
 pub use client::{Client, Inputs, Outgoing, SendError};
+pub use events::{Call, ClientEvent, Events};
 pub use edge_routing::{Diagnostics, RouteSpec};
 pub use hub::{Hub, HubError, HubHandle, RunningHub, ShutdownReport};
 pub use ledger::{DropCause, Ledger, LedgerLine};
 pub use limits::Limits;
+pub use methods::{Invocation, InvokeError};
 pub use registry::{IdentityAuth, IdentityEntry, Registry};
+pub use twins::TwinError;

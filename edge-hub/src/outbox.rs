@@ -20,7 +20,9 @@ struct State {
     urgent: VecDeque<SessionEvent>,
     closed: Option<CloseReason>,
     told: bool,
+    /// Who waits for anything, and who for what is urgent; of a connection both are the same task.
     reader: Option<Waker>,
+    urgent_reader: Option<Waker>,
 }
 
 impl Outbox {
@@ -51,11 +53,9 @@ impl Outbox {
             return false;
         }
         state.urgent.push_back(event);
-        let reader = state.reader.take();
+        let readers = state.readers();
         drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        wake(readers);
         true
     }
 
@@ -84,12 +84,10 @@ impl Outbox {
         state.closed = Some(reason);
         let released = std::mem::take(&mut state.waiting);
         state.urgent.clear();
-        let reader = state.reader.take();
+        let readers = state.readers();
         drop(state);
         drop(released);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        wake(readers);
     }
 
     /// Returns whether the session was ended.
@@ -106,7 +104,7 @@ impl Outbox {
         if let Some((_, delivery)) = state.waiting.pop_front() {
             return Poll::Ready(SessionEvent::Deliver(delivery));
         }
-        state.remember(cx);
+        remember(&mut state.reader, cx);
         Poll::Pending
     }
 
@@ -116,7 +114,20 @@ impl Outbox {
         if let Some(event) = state.next_urgent() {
             return Poll::Ready(event);
         }
-        state.remember(cx);
+        remember(&mut state.urgent_reader, cx);
+        Poll::Pending
+    }
+
+    /// Takes the next delivery out; `None` when the session is over.
+    pub(crate) fn poll_delivery(&self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
+        let mut state = self.state();
+        if state.closed.is_some() {
+            return Poll::Ready(None);
+        }
+        if let Some((_, delivery)) = state.waiting.pop_front() {
+            return Poll::Ready(Some(delivery));
+        }
+        remember(&mut state.reader, cx);
         Poll::Pending
     }
 }
@@ -139,10 +150,18 @@ impl State {
         Some(reason)
     }
 
-    fn remember(&mut self, cx: &Context<'_>) {
-        match &mut self.reader {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+    fn readers(&mut self) -> [Option<Waker>; 2] {
+        [self.reader.take(), self.urgent_reader.take()]
     }
+}
+
+fn remember(reader: &mut Option<Waker>, cx: &Context<'_>) {
+    match reader {
+        Some(waker) => waker.clone_from(cx.waker()),
+        none => *none = Some(cx.waker().clone()),
+    }
+}
+
+fn wake(readers: [Option<Waker>; 2]) {
+    readers.into_iter().flatten().for_each(Waker::wake);
 }

@@ -6,14 +6,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use edge_core::{
-    Authenticated, Durability, FeedSet, Message, MethodAnswer, Receipt, Session, SessionEvent, StoreError,
-    SystemKey, TwinAnswer, TwinRequest,
+    Authenticated, Delivery, Durability, Feed, FeedSet, Message, MethodAnswer, Receipt, Session, SessionEvent, StoreError,
+    SystemKey, TwinRequest,
 };
 
 use crate::clients::Connected;
 use crate::metrics::Handle;
 use crate::routes::Scratch;
 use crate::shared::Shared;
+use crate::twins::Twins;
 
 /// A client's session; dropping it ends it.
 #[derive(Debug)]
@@ -53,6 +54,16 @@ impl HubSession {
         self.client.outbox.is_closed()
     }
 
+    /// Takes the next delivery; `None` when the session is over.
+    pub(crate) fn poll_delivery(&self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
+        self.client.outbox.poll_delivery(cx)
+    }
+
+    /// Returns the twins of the hub.
+    pub(crate) fn twins(&self) -> Arc<Twins> {
+        self.hub.twins.clone()
+    }
+
     /// Releases what the client has not taken yet.
     pub(crate) fn withdraw_all(&self) {
         self.client.outbox.withdraw_all();
@@ -80,6 +91,9 @@ impl HubSession {
 
     fn change(&self, add: FeedSet, remove: FeedSet) -> Receipt {
         let feeds = self.hub.clients.change(&self.client, add, remove);
+        if add.contains(Feed::CloudToDevice) {
+            self.hub.mail.call(&self.client.identity);
+        }
         if self.client.clean {
             return Receipt::ready(Ok(Durability::Memory));
         }
@@ -120,13 +134,13 @@ impl Session for HubSession {
         self.client.outbox.poll_urgent(cx)
     }
 
-    fn twin(&mut self, tag: Bytes, _request: TwinRequest) {
-        let body = r#"{"errorCode":501000,"message":"twins are not served by this gateway"}"#;
-        let answer = TwinAnswer::new(501, body);
-        self.client.outbox.push_urgent(SessionEvent::Twin { tag, answer }, 64);
+    fn twin(&mut self, tag: Bytes, request: TwinRequest) {
+        self.hub.twins.ask(&self.client, tag, request);
     }
 
-    fn answer_method(&mut self, _id: u64, _answer: MethodAnswer) {}
+    fn answer_method(&mut self, id: u64, answer: MethodAnswer) {
+        self.hub.methods.answer(&self.client.identity, id, answer);
+    }
 }
 
 impl Drop for HubSession {

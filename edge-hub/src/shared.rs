@@ -8,21 +8,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use edge_core::{
     AuthError, Authenticator, Backoff, Clock, CloseReason, DeviceId, Durability, Endpoint, EndpointError,
-    EndpointId, FeedSet, Gateway, Hello, Identity, Incident, MessageStore, Outcome, Refusal, Session,
+    EndpointId, Feed, FeedSet, Gateway, Hello, Identity, Incident, MessageStore, Outcome, Refusal, Session,
     SessionStore, Stored,
 };
 use edge_transport::{Stop, Stopper};
 use tracing::Instrument as _;
 
 use crate::Limits;
+use crate::c2d::Mail;
 use crate::clients::{Clients, Connected};
 use crate::dispatch::Dispatcher;
 use crate::inputs::ModuleInput;
 use crate::ledger::{Books, DropCause, Ledger};
+use crate::methods::Methods;
 use crate::metrics::{Gauges, Metrics};
 use crate::pump::{Feeder, Pump, PumpError};
 use crate::session::HubSession;
 use crate::tasks::Tasks;
+use crate::twins::Twins;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -32,6 +35,9 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn MessageStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) methods: Arc<Methods>,
+    pub(crate) mail: Arc<Mail>,
+    pub(crate) twins: Arc<Twins>,
     pub(crate) books: Arc<Books>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) dispatcher: Dispatcher,
@@ -115,6 +121,7 @@ impl Shared {
     pub(crate) fn tick(&self) {
         let now = self.clock.wall();
         self.wake_pumps();
+        self.mail.tick();
         match self.store.expire(now) {
             Ok(gone) => {
                 self.books.gone(&gone, DropCause::Expired);
@@ -157,6 +164,9 @@ impl Shared {
         self.clients
             .enter(&client, self.limits.max_clients)
             .map_err(|_| Refusal::TooManyClients { limit: self.limits.max_clients })?;
+        if kept.contains(Feed::CloudToDevice) {
+            self.mail.call(&client.identity);
+        }
         Ok(HubSession::new(self.clone(), client, authenticated, !kept.is_empty()))
     }
 }
