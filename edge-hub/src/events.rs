@@ -55,14 +55,15 @@ impl Call {
 /// # Examples
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// use edge_hub::{ClientEvent, Hub, Invocation};
+/// use edge_core::service::{MethodRequest, Service};
+/// use edge_hub::{ClientEvent, Hub};
 ///
 /// let hub = Hub::builder("edge1".parse()?).build()?;
 /// let (handle, press) = (hub.handle(), hub.client("edge1/press".parse()?)?);
 /// let mut events = press.events();
 /// let running = hub.start();
 /// let target = "edge1/press".parse()?;
-/// let (answer, ()) = tokio::join!(handle.invoke(&target, Invocation::new("stop")), async {
+/// let (answer, ()) = tokio::join!(handle.invoke(&target, MethodRequest::new("stop", "")), async {
 ///     if let Some(ClientEvent::Called(call)) = events.next().await {
 ///         call.answer(200, r#"{"stopped":true}"#);
 ///     }

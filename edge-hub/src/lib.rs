@@ -49,13 +49,11 @@ mod timer;
 mod twins;
 
 pub use builder::HubBuilder;
-pub use c2d::{FeedbackBatch, Fetched, MailError, MailSettlement};
 pub use client::{Client, Inputs, Outgoing, SendError};
 pub use events::{Call, ClientEvent, Events};
 pub use edge_routing::{Diagnostics, RouteSpec};
 pub use hub::{Hub, HubError, HubHandle, RunningHub, ShutdownReport};
 pub use ledger::{DropCause, Ledger, LedgerLine};
 pub use limits::Limits;
-pub use methods::{Invocation, InvokeError};
 pub use registry::{IdentityAuth, IdentityEntry, Registry};
 pub use twins::TwinError;

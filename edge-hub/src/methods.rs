@@ -1,10 +1,10 @@
 //! Direct methods: calls that wait for a connected client's answer, and are never stored.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use edge_core::service::{MethodRequest, ServiceError};
 use edge_core::{Feed, Identity, MethodAnswer, MethodCall, SessionEvent};
 use tokio::sync::oneshot;
 
@@ -15,133 +15,37 @@ use crate::timer;
 const MAX_NAME_CHARS: usize = 100;
 /// The largest payload of a call, and of an answer.
 const MAX_PAYLOAD_BYTES: usize = 128 * 1024;
-/// How long a call may wait for its answer, and how long it does when it does not say.
-const RESPONSE_SECS: std::ops::RangeInclusive<u64> = 5..=300;
-const DEFAULT_RESPONSE: Duration = Duration::from_secs(30);
-/// The longest that a call may wait for the client to connect.
-const MAX_CONNECT_SECS: u64 = 300;
+/// How long a call may wait for its answer, and for the client to connect.
+const MIN_RESPONSE_SECS: f64 = 5.0;
+const MAX_SECS: f64 = 300.0;
 /// The most events that wait for a client which does not read.
 const MAX_URGENT: usize = 64;
 
-/// A direct method to call on a client.
-///
-/// # Examples
-/// ```
-/// use edge_hub::Invocation;
-///
-/// let reboot = Invocation::new("reboot").payload(r#"{"delay_secs": 5}"#);
-/// assert_eq!(reboot.response_timeout.as_secs(), 30);
-/// ```
-///
-/// # Source
-/// Azure IoT Edge, direct methods: the limits and defaults of its hub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Invocation {
-    /// The method's name: 1 to 100 characters.
-    pub name: String,
-    /// The payload in JSON, at most 128 KiB; empty stands for `null`.
-    pub payload: Bytes,
-    /// How long to wait for the answer: 5 to 300 s, by default 30 s.
-    pub response_timeout: Duration,
-    /// How long to wait for a client that is not connected: 0 to 300 s, by default 0 s.
-    pub connect_timeout: Duration,
-}
-
-impl Invocation {
-    /// Returns a call without a payload, with the default times.
-    #[must_use]
-    pub fn new(name: impl Into<String>) -> Self {
-        let connect_timeout = Duration::ZERO;
-        Self { name: name.into(), payload: Bytes::new(), response_timeout: DEFAULT_RESPONSE, connect_timeout }
+fn check(request: &MethodRequest) -> Result<(), ServiceError> {
+    let chars = request.name.chars().count();
+    if chars == 0 || chars > MAX_NAME_CHARS {
+        let reason = format!("a method's name has 1 to {MAX_NAME_CHARS} characters, and this one {chars}");
+        return Err(ServiceError::invalid(reason));
     }
-
-    /// Sets the payload.
-    #[must_use]
-    pub fn payload(mut self, json: impl Into<Bytes>) -> Self {
-        self.payload = json.into();
-        self
+    if request.name.contains(['/', '#', '+']) || request.name.contains(char::is_control) {
+        let reason = "a method's name has no slash, plus, number sign or control character";
+        return Err(ServiceError::invalid(reason));
     }
-
-    /// Sets how long to wait for the answer.
-    #[must_use]
-    pub fn response_timeout(mut self, timeout: Duration) -> Self {
-        self.response_timeout = timeout;
-        self
+    let bytes = request.payload.len();
+    if bytes > MAX_PAYLOAD_BYTES {
+        return Err(ServiceError::TooLarge { what: "the payload", bytes, max: MAX_PAYLOAD_BYTES });
     }
-
-    /// Sets how long to wait for a client that is not connected.
-    #[must_use]
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
+    let secs = request.response_timeout.as_secs_f64();
+    if !(MIN_RESPONSE_SECS..=MAX_SECS).contains(&secs) {
+        let reason = format!("responseTimeoutInSeconds is 5 to 300, and here it is {secs}");
+        return Err(ServiceError::invalid(reason));
     }
-
-    fn check(&self) -> Result<(), InvokeError> {
-        let invalid = |reason: String| Err(InvokeError::Invalid { reason });
-        let chars = self.name.chars().count();
-        if chars == 0 || chars > MAX_NAME_CHARS {
-            return invalid(format!("a method's name has 1 to {MAX_NAME_CHARS} characters, and this one {chars}"));
-        }
-        if self.name.contains(['/', '#', '+']) || self.name.contains(char::is_control) {
-            return invalid("a method's name has no slash, plus, number sign or control character".into());
-        }
-        if self.payload.len() > MAX_PAYLOAD_BYTES {
-            let bytes = self.payload.len();
-            return invalid(format!("a payload has at most {MAX_PAYLOAD_BYTES} bytes, and this one {bytes}"));
-        }
-        let response = self.response_timeout;
-        if response < Duration::from_secs(*RESPONSE_SECS.start())
-            || response > Duration::from_secs(*RESPONSE_SECS.end())
-        {
-            return invalid(format!("responseTimeoutInSeconds is 5 to 300, and here {}", response.as_secs()));
-        }
-        if self.connect_timeout > Duration::from_secs(MAX_CONNECT_SECS) {
-            let secs = self.connect_timeout.as_secs();
-            return invalid(format!("connectTimeoutInSeconds is 0 to {MAX_CONNECT_SECS}, and here {secs}"));
-        }
-        Ok(())
+    let secs = request.connect_timeout.as_secs_f64();
+    if secs > MAX_SECS {
+        let reason = format!("connectTimeoutInSeconds is 0 to 300, and here it is {secs}");
+        return Err(ServiceError::invalid(reason));
     }
-}
-
-/// Why a direct method has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvokeError {
-    /// The call is not one that could be made.
-    #[error("the call is refused: {reason}")]
-    Invalid {
-        /// What is wrong, and what would be right.
-        reason: String,
-    },
-    /// Nobody of this identity is connected and takes methods.
-    #[error("{identity} is not connected, or takes no methods")]
-    NotOnline {
-        /// Who was called.
-        identity: Identity,
-    },
-    /// The client did not answer in time.
-    #[error("{identity} did not answer within {} s", after.as_secs())]
-    TimedOut {
-        /// Who was called.
-        identity: Identity,
-        /// How long was waited.
-        after: Duration,
-    },
-    /// As many calls wait as may wait.
-    #[error("{limit} calls wait for their answers, and no more are allowed")]
-    Busy {
-        /// The most calls.
-        limit: usize,
-    },
-    /// The client's answer is none.
-    #[error("the answer of {identity} is refused: {reason}")]
-    BadAnswer {
-        /// Who was called.
-        identity: Identity,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Ok(())
 }
 
 /// The calls that wait.
@@ -184,10 +88,10 @@ impl Methods {
         &self,
         clients: &Clients,
         target: &Identity,
-        call: Invocation,
-    ) -> Result<MethodAnswer, InvokeError> {
-        call.check()?;
-        let offline = || InvokeError::NotOnline { identity: target.clone() };
+        call: MethodRequest,
+    ) -> Result<MethodAnswer, ServiceError> {
+        check(&call)?;
+        let offline = || ServiceError::NotOnline { identity: target.clone() };
         let mut client = clients.subscribed(target, Feed::Methods);
         if client.is_none() && !call.connect_timeout.is_zero() {
             let connected = clients.until_subscribed(target, Feed::Methods);
@@ -204,7 +108,7 @@ impl Methods {
         }
         drop(client);
         let answered = timer::within(call.response_timeout, answer).await;
-        let timed_out = InvokeError::TimedOut { identity: target.clone(), after: call.response_timeout };
+        let timed_out = ServiceError::TimedOut { identity: target.clone(), after: call.response_timeout };
         let answer = answered.ok_or(timed_out)?.map_err(|_| offline())?;
         check_answer(target, answer)
     }
@@ -213,10 +117,10 @@ impl Methods {
         &self,
         target: &Identity,
         sender: oneshot::Sender<MethodAnswer>,
-    ) -> Result<Ticket<'_>, InvokeError> {
+    ) -> Result<Ticket<'_>, ServiceError> {
         let mut waiting = self.waiting();
         if waiting.calls.len() >= self.limit {
-            return Err(InvokeError::Busy { limit: self.limit });
+            return Err(ServiceError::Throttled { reason: format!("{} calls wait for their answers", self.limit) });
         }
         waiting.next += 1;
         let id = waiting.next;
@@ -237,8 +141,8 @@ impl Methods {
     }
 }
 
-fn check_answer(target: &Identity, answer: MethodAnswer) -> Result<MethodAnswer, InvokeError> {
-    let bad = |reason: &str| InvokeError::BadAnswer { identity: target.clone(), reason: reason.into() };
+fn check_answer(target: &Identity, answer: MethodAnswer) -> Result<MethodAnswer, ServiceError> {
+    let bad = |reason: &str| ServiceError::BadAnswer { identity: target.clone(), reason: reason.into() };
     if answer.payload.len() > MAX_PAYLOAD_BYTES {
         return Err(bad("its payload is larger than 128 KiB"));
     }
@@ -246,9 +150,4 @@ fn check_answer(target: &Identity, answer: MethodAnswer) -> Result<MethodAnswer,
         return Err(bad("its payload is not JSON"));
     }
     Ok(answer)
-}
-
-/// Returns the calls of a hub.
-pub(crate) fn shared(limit: usize) -> Arc<Methods> {
-    Arc::new(Methods::new(limit))
 }

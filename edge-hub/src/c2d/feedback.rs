@@ -5,10 +5,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use edge_core::{
     Durability, EndpointId, Enqueue, Identity, Message, MessageStore, Offset, Priority, QueueId, ReadLimit,
-    RouteName, Source, StoreError, Target, Timestamp,
+    RouteName, Source, StoreError, SystemKey, Target, Timestamp,
 };
 
 use super::mailbox::{Entry, Token};
@@ -66,16 +65,6 @@ impl Fate {
     }
 }
 
-/// Feedback that was fetched, to be settled by its token within a minute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FeedbackBatch {
-    /// The token that settles it.
-    pub lock: String,
-    /// The records, a JSON array.
-    pub records: Bytes,
-}
-
 /// The feedback that waits to be fetched.
 #[derive(Debug)]
 pub(super) struct Feedback {
@@ -127,7 +116,7 @@ impl Feedback {
     }
 
     /// Fetches what waits, and locks it; `None` when nothing waits or all of it is locked.
-    pub(super) async fn receive(&self, token: Token, now: Instant) -> Result<Option<FeedbackBatch>, StoreError> {
+    pub(super) async fn receive(&self, token: Token, now: Instant) -> Result<Option<Message>, StoreError> {
         let from = {
             let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
             if locked.as_ref().is_some_and(|locked| locked.until > now) {
@@ -150,7 +139,10 @@ impl Feedback {
             return Ok(None);
         }
         *locked = Some(Locked { token, offsets: from..batch.next, until: now + LOCK });
-        Ok(Some(FeedbackBatch { lock: super::token_text(&token), records: records.into() }))
+        let message = Message::builder(&Source::telemetry())
+            .system(SystemKey::ContentType, "application/vnd.microsoft.iothub.feedback.json")
+            .system(SystemKey::LockToken, &super::token_text(&token));
+        Ok(Some(message.body(records.as_bytes()).build()))
     }
 
     /// Settles what the token holds: takes it out, or lets it wait again. `false` when the token holds nothing.

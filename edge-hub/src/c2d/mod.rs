@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use edge_core::service::{LockOutcome, ServiceError};
 use edge_core::{
     Clock, DropCause, Durability, EndpointId, Enqueue, Identity, Message, MessageStore, Offset, Priority,
     QueueId, ReadLimit, RouteName, StoreError, SystemKey, Target, Timestamp,
 };
 use tokio::sync::{Notify, OnceCell};
 
-pub use feedback::FeedbackBatch;
 use feedback::{Fate, Feedback, Wanted};
 use mailbox::{Entries, Entry, GivenBack, Token};
 
@@ -34,6 +34,8 @@ const MAX_MESSAGES: usize = 50;
 const MAX_BYTES: usize = 64 * 1024;
 /// For how long a message that was fetched is locked.
 const LOCK: Duration = Duration::from_secs(60);
+const MIN_LOCK: Duration = Duration::from_secs(5);
+const MAX_LOCK: Duration = Duration::from_secs(300);
 /// How often a message may be given back.
 const MAX_ABANDONS: u32 = 10;
 /// How long a message waits that does not say.
@@ -42,66 +44,6 @@ const TIME_TO_LIVE: Duration = Duration::from_secs(3600);
 /// Returns whether a queue holds messages for devices, or feedback on them.
 pub(crate) fn is_mailbox(endpoint: &EndpointId) -> bool {
     endpoint.as_str().starts_with(PREFIX) || endpoint.as_str() == FEEDBACK_ENDPOINT
-}
-
-/// Why a cloud-to-device message was not taken, or not settled.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MailError {
-    /// As many messages wait for the device as may wait.
-    #[error("{limit} messages wait for {identity}, and no more are allowed")]
-    Full {
-        /// The device.
-        identity: Identity,
-        /// The most messages.
-        limit: usize,
-    },
-    /// The message is larger than allowed.
-    #[error("a message for a device has at most {limit} bytes, and this one {bytes}")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-        /// The most bytes.
-        limit: usize,
-    },
-    /// The message's expiry is no time, or has passed.
-    #[error("the message cannot expire at {text:?}: write a time to come, as 2026-01-31T12:00:00Z")]
-    Expiry {
-        /// What the message says.
-        text: String,
-    },
-    /// The token holds no message: it was settled, or was held for longer than a minute.
-    #[error("the lock is lost: the message was settled already, or held for more than {} s", LOCK.as_secs())]
-    LockLost,
-    /// The store did not take the message, or cannot be read.
-    #[error("the store does not take or give the message")]
-    Store(
-        /// What it said.
-        #[from]
-        StoreError,
-    ),
-}
-
-/// A cloud-to-device message that was fetched, to be settled by its token within a minute.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Fetched {
-    /// The token that settles it.
-    pub lock: String,
-    /// The message, with its sequence number, its time and its count of deliveries among the system properties.
-    pub message: Message,
-}
-
-/// What becomes of a fetched message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MailSettlement {
-    /// It was taken.
-    Complete,
-    /// It waits again.
-    Abandon,
-    /// It is not wanted.
-    Reject,
 }
 
 /// The messages for one device.
@@ -180,29 +122,30 @@ impl Mail {
     }
 
     /// Takes a message for a device.
-    pub(crate) async fn send(&self, identity: &Identity, message: &Message) -> Result<(), MailError> {
+    pub(crate) async fn send(&self, identity: &Identity, message: &Message) -> Result<(), ServiceError> {
         let properties = message.properties().iter().map(|(name, value)| name.len() + value.map_or(0, str::len));
         let bytes = message.body().len() + properties.sum::<usize>();
         if bytes > MAX_BYTES {
-            return Err(MailError::TooLarge { bytes, limit: MAX_BYTES });
+            return Err(ServiceError::TooLarge { what: "the message", bytes, max: MAX_BYTES });
         }
         let now = self.clock.wall();
         if let Some(text) = message.system().value(SystemKey::ExpiryTime)
             && text.parse::<Timestamp>().is_ok_and(|expires| expires > now).eq(&false)
         {
-            return Err(MailError::Expiry { text: text.into() });
+            let reason = format!("the message cannot expire at {text:?}: write a time to come, as 2026-01-31T12:00:00Z");
+            return Err(ServiceError::invalid(reason));
         }
-        let mailbox = self.open(identity).await?;
+        let mailbox = self.open(identity).await.map_err(unavailable)?;
         let message = addressed(identity, message, now);
         let receipt = {
             let mut entries = mailbox.entries();
             if entries.len() >= MAX_MESSAGES {
-                return Err(MailError::Full { identity: identity.clone(), limit: MAX_MESSAGES });
+                return Err(ServiceError::QueueFull { identity: identity.clone(), limit: MAX_MESSAGES });
             }
             let enqueue = Enqueue::new(message.clone(), mailbox.targets.clone(), now);
             let receipt = self.store.append(vec![enqueue], self.durability);
             if let Some(error) = receipt.refusal() {
-                return Err(error.clone().into());
+                return Err(unavailable(error.clone()));
             }
             // Nobody else appends to this queue, and the lock on the entries is held.
             let next = self.store.queue(&mailbox.queue).map_or(0, |state| state.next);
@@ -210,26 +153,32 @@ impl Mail {
             receipt
         };
         self.call(identity);
-        receipt.await?;
+        receipt.await.map_err(unavailable)?;
         Ok(())
     }
 
     /// Fetches and locks the next message for a device.
-    pub(crate) async fn fetch(&self, identity: &Identity) -> Result<Option<Fetched>, MailError> {
-        let mailbox = self.open(identity).await?;
+    pub(crate) async fn fetch(
+        &self,
+        identity: &Identity,
+        lock: Option<Duration>,
+    ) -> Result<Option<Message>, ServiceError> {
+        let mailbox = self.open(identity).await.map_err(unavailable)?;
         let (now, token) = ((self.clock.wall(), self.clock.now()), new_token());
+        let until = now.1 + lock.unwrap_or(LOCK).clamp(MIN_LOCK, MAX_LOCK);
         loop {
-            let Some((offset, count)) = mailbox.entries().lock_next(token, now, now.1 + LOCK) else {
+            let Some((offset, count)) = mailbox.entries().lock_next(token, now, until) else {
                 return Ok(None);
             };
-            if let Some((message, enqueued)) = self.read(&mailbox, offset).await? {
+            if let Some((message, enqueued)) = self.read(&mailbox, offset).await.map_err(unavailable)? {
                 let message = message
                     .to_builder()
                     .system(SystemKey::SequenceNumber, &(offset + 1).to_string())
                     .system(SystemKey::EnqueuedTime, &enqueued.to_string())
                     .system(SystemKey::DeliveryCount, &count.to_string())
+                    .system(SystemKey::LockToken, &token_text(&token))
                     .build();
-                return Ok(Some(Fetched { lock: token_text(&token), message }));
+                return Ok(Some(message));
             }
             // The store has lost the message, and counted it.
             mailbox.entries().take(offset);
@@ -247,26 +196,26 @@ impl Mail {
         &self,
         identity: &Identity,
         lock: &str,
-        settlement: MailSettlement,
-    ) -> Result<(), MailError> {
-        let token = parse_token(lock).ok_or(MailError::LockLost)?;
-        let (mailbox, now) = (self.open(identity).await?, self.clock.now());
-        let lost = || MailError::LockLost;
-        match settlement {
-            MailSettlement::Complete => {
+        outcome: LockOutcome,
+    ) -> Result<(), ServiceError> {
+        let token = parse_token(lock).ok_or(ServiceError::LockLost)?;
+        let (mailbox, now) = (self.open(identity).await.map_err(unavailable)?, self.clock.now());
+        let lost = || ServiceError::LockLost;
+        match outcome {
+            LockOutcome::Complete => {
                 let offset = mailbox.entries().locked(&token, now).ok_or_else(lost)?;
-                self.end(&mailbox, offset, Fate::Success)?;
+                self.end(&mailbox, offset, Fate::Success).map_err(unavailable)?;
             }
-            MailSettlement::Reject => {
+            LockOutcome::Reject => {
                 let offset = mailbox.entries().locked(&token, now).ok_or_else(lost)?;
-                self.end(&mailbox, offset, Fate::Rejected)?;
+                self.end(&mailbox, offset, Fate::Rejected).map_err(unavailable)?;
             }
-            MailSettlement::Abandon => {
+            _ => {
                 let given_back = mailbox.entries().abandon(&token, now, MAX_ABANDONS);
                 match given_back {
                     GivenBack::Waits => self.call(identity),
-                    GivenBack::TooOften(offset) => self.end(&mailbox, offset, Fate::DeliveryCountExceeded)?,
-                    GivenBack::Lost => return Err(MailError::LockLost),
+                    GivenBack::TooOften(offset) => self.end(&mailbox, offset, Fate::DeliveryCountExceeded).map_err(unavailable)?,
+                    GivenBack::Lost => return Err(ServiceError::LockLost),
                 }
             }
         }
@@ -295,11 +244,11 @@ impl Mail {
     }
 
     /// Drops all messages for a device, and returns how many there were.
-    pub(crate) async fn purge(&self, identity: &Identity) -> Result<u64, MailError> {
-        let mailbox = self.open(identity).await?;
+    pub(crate) async fn purge(&self, identity: &Identity) -> Result<u64, ServiceError> {
+        let mailbox = self.open(identity).await.map_err(unavailable)?;
         let all = mailbox.entries().take_all();
         for entry in &all {
-            self.gone(&mailbox, entry, Fate::Purged)?;
+            self.gone(&mailbox, entry, Fate::Purged).map_err(unavailable)?;
         }
         Ok(all.len() as u64)
     }
@@ -311,14 +260,15 @@ impl Mail {
     }
 
     /// Fetches feedback.
-    pub(crate) async fn feedback(&self) -> Result<Option<FeedbackBatch>, MailError> {
-        Ok(self.feedback.receive(new_token(), self.clock.now()).await?)
+    pub(crate) async fn feedback(&self) -> Result<Option<Message>, ServiceError> {
+        self.feedback.receive(new_token(), self.clock.now()).await.map_err(unavailable)
     }
 
     /// Settles feedback.
-    pub(crate) fn settle_feedback(&self, lock: &str, complete: bool) -> Result<(), MailError> {
-        let token = parse_token(lock).ok_or(MailError::LockLost)?;
-        if self.feedback.settle(&token, complete, self.clock.now())? { Ok(()) } else { Err(MailError::LockLost) }
+    pub(crate) fn settle_feedback(&self, lock: &str, complete: bool) -> Result<(), ServiceError> {
+        let token = parse_token(lock).ok_or(ServiceError::LockLost)?;
+        let settled = self.feedback.settle(&token, complete, self.clock.now()).map_err(unavailable)?;
+        if settled { Ok(()) } else { Err(ServiceError::LockLost) }
     }
 
     /// Drops what has run out; called now and then.
@@ -340,6 +290,11 @@ impl Mail {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(identity.clone());
         self.called.notify_one();
     }
+}
+
+/// Returns what the service side hears when the store fails.
+fn unavailable(error: StoreError) -> ServiceError {
+    ServiceError::Unavailable { source: error.into() }
 }
 
 fn queue_of(identity: &Identity) -> QueueId {
