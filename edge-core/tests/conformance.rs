@@ -116,6 +116,35 @@ mod durable_sessions {
     edge_core::session_store_conformance!(DurableHarness::new(|sessions| sessions));
 }
 
+mod memory_identities {
+    use async_trait::async_trait;
+    use edge_core::service::MemoryIdentities;
+    use edge_core::testing::identity_store::IdentityHarness;
+
+    struct InMemory;
+
+    #[async_trait]
+    impl IdentityHarness for InMemory {
+        type Store = MemoryIdentities;
+
+        async fn open(&self) -> MemoryIdentities {
+            MemoryIdentities::default()
+        }
+
+        async fn crash(&self, _store: MemoryIdentities) -> Option<MemoryIdentities> {
+            None
+        }
+    }
+
+    edge_core::identity_store_conformance!(InMemory);
+}
+
+mod durable_identities {
+    use super::support::identities::DurableHarness;
+
+    edge_core::identity_store_conformance!(DurableHarness::new(|identities| identities));
+}
+
 mod line {
     use super::support::far::{FarHarness, Line};
 

@@ -9,13 +9,15 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use edge_core::testing::{authenticator, clock, endpoint, message_store, session_store};
+use edge_core::testing::{authenticator, clock, endpoint, identity_store, message_store, session_store};
 use saboteurs::clock::ClockFlaw;
 use saboteurs::endpoint::EndpointFlaw;
+use saboteurs::identities::IdentityFlaw;
 use saboteurs::judge::AuthFlaw;
 use saboteurs::sessions::SessionFlaw;
 use saboteurs::store::StoreFlaw;
 use support::far::{FarHarness, Line};
+use support::identities::{self, DurableIdentities};
 use support::judge::{Judge, JudgeHarness};
 use support::sessions::{DurableHarness, DurableSessions};
 
@@ -88,6 +90,15 @@ fn every_session_saboteur_is_caught() {
     check(docs, session_store::CASES, SessionFlaw::ALL, |case, flaw| async move {
         let make = move |inner: DurableSessions| saboteurs::sessions::Broken { inner, flaw };
         session_store::run(case, &DurableHarness::new(make)).await;
+    });
+}
+
+#[test]
+fn every_identity_saboteur_is_caught() {
+    let docs = include_str!("../src/testing/identity_store.rs");
+    check(docs, identity_store::CASES, IdentityFlaw::ALL, |case, flaw| async move {
+        let make = move |inner: DurableIdentities| saboteurs::identities::Broken::new(inner, flaw);
+        identity_store::run(case, &identities::DurableHarness::new(make)).await;
     });
 }
 

@@ -84,6 +84,12 @@ fn the_session_kit_quotes_its_contract() {
 }
 
 #[test]
+fn the_identity_kit_quotes_its_contract() {
+    let kit = include_str!("../src/testing/identity_store.rs");
+    check(include_str!("../src/service/identity_store.rs"), kit, &[]);
+}
+
+#[test]
 fn the_clock_kit_quotes_its_contract() {
     check(include_str!("../src/clock.rs"), include_str!("../src/testing/clock.rs"), &[]);
 }

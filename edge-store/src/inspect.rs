@@ -1,5 +1,8 @@
 //! Looking into a store without opening it for use.
 
+mod look;
+mod verify;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,17 +10,20 @@ use edge_core::{Offset, QueueId, QueueState, ReadBatch, ReadLimit, StoreError, U
 use tokio::sync::mpsc;
 
 use crate::fs::{DiskFs, Fs};
-use crate::log::{HEADER_BYTES, Record, Step, Walker, file_name, seed};
 use crate::reader::Reader;
-use crate::recovery::{Damage, Recovery, found_damage, recover};
+use crate::recovery::Recovery;
 use crate::shared::Shared;
 use crate::state::Found;
 use crate::{OpenError, StoreOptions};
+use look::{look, segments};
+
+pub use verify::Verification;
 
 /// A look at a store as it was when this was opened: nothing is changed, locked or repaired.
 ///
 /// It can be opened beside a gateway that is using the store. What that gateway removes afterwards cannot be read any
-/// more and shows as damage; open it again to see how things stand then. The calls read files and block.
+/// more and shows as damage; [`Inspection::is_current`] tells the two apart, and opening it again shows how things stand
+/// then. The calls read files and block.
 ///
 /// # Examples
 /// ```
@@ -63,22 +69,6 @@ pub struct SegmentInfo {
     pub entries: u64,
 }
 
-/// What a reading of every byte of a store has found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Verification {
-    /// Segments read.
-    pub segments: u64,
-    /// Whole records.
-    pub records: u64,
-    /// Messages among them.
-    pub messages: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// Bytes that are damaged.
-    pub damage: Vec<Damage>,
-}
-
 impl Inspection {
     /// Looks at the store in `dir`.
     ///
@@ -94,7 +84,7 @@ impl Inspection {
     /// Like [`Inspection::open`].
     pub fn open_on(fs: Arc<dyn Fs>, dir: impl AsRef<Path>) -> Result<Self, OpenError> {
         let dir = dir.as_ref();
-        let recovered = recover(fs.as_ref(), dir, false)?;
+        let recovered = look(fs.as_ref(), dir)?;
         let salt = recovered.salt.unwrap_or_default();
         let (state, recovery) = recovered.into_state(StoreOptions::default());
         let mut shared = Shared::new(state, fs, dir, salt);
@@ -146,6 +136,34 @@ impl Inspection {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).read(number, found)
     }
 
+    /// Returns whether every segment that this look has found is still there: then damage that shows is damage.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`] when the directory cannot be read.
+    ///
+    /// # Examples
+    /// ```
+    /// use edge_store::{Inspection, SegmentStore, StoreOptions};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// drop(SegmentStore::open(dir.path(), StoreOptions::default())?);
+    /// let inspection = Inspection::open(dir.path())?;
+    /// assert!(inspection.is_current()?);
+    /// drop(SegmentStore::open(dir.path(), StoreOptions::default())?);
+    /// assert!(!inspection.is_current()?, "every opening begins a new segment and removes an empty one");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn is_current(&self) -> Result<bool, OpenError> {
+        let dir = &self.shared.dir;
+        let there = segments(self.shared.fs.as_ref(), dir).map_err(OpenError::io("listing", dir))?;
+        let state = self.shared.lock();
+        Ok(state
+            .segments
+            .iter()
+            .filter(|(_, segment)| segment.sealed)
+            .all(|(number, _)| there.contains(number)))
+    }
+
     /// Reads every byte and checks every record and message.
     ///
     /// # Errors
@@ -158,41 +176,9 @@ impl Inspection {
             files.map(|(&number, segment)| (number, segment.bytes)).collect()
         };
         for (number, bytes) in segments {
-            let path = self.shared.path(number);
-            match self.verify_segment(number, bytes, &mut found) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                other => other.map_err(OpenError::io("reading", path))?,
-            }
+            let added = found.add_segment(&self.shared, number, bytes);
+            added.map_err(OpenError::io("reading", self.shared.path(number)))?;
         }
         Ok(found)
-    }
-
-    fn verify_segment(&self, number: u64, bytes: u64, found: &mut Verification) -> std::io::Result<()> {
-        let file = self.shared.fs.open_read(&self.shared.path(number))?;
-        let start = HEADER_BYTES.min(bytes);
-        let mut walker =
-            Walker::new(file.as_ref(), seed(self.shared.salt, number), start, bytes, Vec::new()).salvaging();
-        found.segments += 1;
-        found.bytes += bytes;
-        while let Some(step) = walker.next()? {
-            match step {
-                Step::Damage { from, to } => {
-                    tracing::debug!(segment = %file_name(number), from, to, "damage");
-                    found.damage.push(found_damage(&self.shared.dir, number, from, to));
-                }
-                Step::Record { position, header } => {
-                    found.records += 1;
-                    if let Some(Record::Message(record)) = Record::decode(&header, walker.payload()) {
-                        let message = bytes::Bytes::copy_from_slice(record.message);
-                        if edge_core::Message::decode(message).is_err() {
-                            let damage = found_damage(&self.shared.dir, number, position, walker.position());
-                            found.damage.push(damage);
-                        }
-                        found.messages += 1;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }

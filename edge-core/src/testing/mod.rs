@@ -41,6 +41,7 @@ pub mod arbitrary;
 pub mod authenticator;
 pub mod clock;
 pub mod endpoint;
+pub mod identity_store;
 pub mod message_store;
 mod race;
 pub mod session_store;

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod endpoint;
+pub mod identities;
 pub mod judge;
 pub mod sessions;
 pub mod store;

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "shared by several test files")]
 
 pub mod far;
+pub mod identities;
 pub mod journal;
 pub mod judge;
 pub mod sessions;
