@@ -14,13 +14,16 @@ use edge_core::{
 use edge_routing::{Diagnostics, RouteSpec};
 use edge_transport::{Listener, MetricsListener, Stop};
 
+use crate::c2d::{Mail, is_mailbox};
 use crate::clients::Clients;
 use crate::dispatch::Dispatcher;
 use crate::hub::Hub;
 use crate::ledger::Books;
 use crate::limits::Limits;
+use crate::methods::Methods;
 use crate::metrics;
 use crate::pump::is_dead_letter;
+use crate::registry::Registry;
 use crate::routes::RouteTable;
 use crate::shared::Shared;
 use crate::tasks::Tasks;
@@ -51,6 +54,7 @@ pub struct HubBuilder {
     device: DeviceId,
     hub_name: String,
     authenticator: Arc<dyn Authenticator>,
+    registry: Option<Arc<Registry>>,
     sessions: Arc<dyn SessionStore>,
     store: Arc<dyn MessageStore>,
     clock: Arc<dyn Clock>,
@@ -86,6 +90,7 @@ impl HubBuilder {
             device,
             hub_name: "local".into(),
             authenticator: Arc::new(Nobody),
+            registry: None,
             sessions: Arc::new(MemorySessions::default()),
             store: Arc::new(MemoryStore::new()),
             clock: Arc::new(SystemClock),
@@ -109,6 +114,13 @@ impl HubBuilder {
     /// Sets who decides which clients may connect.
     pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
         self.authenticator = authenticator;
+        self
+    }
+
+    /// Sets the registry of identities: it decides which clients may connect, and the service API changes it.
+    pub fn registry(mut self, registry: Arc<Registry>) -> Self {
+        self.authenticator = registry.clone();
+        self.registry = Some(registry);
         self
     }
 
@@ -203,13 +215,25 @@ impl HubBuilder {
             clock: self.clock.clone(),
             limits: limits.clone(),
         };
+        let clients = Arc::new(Clients::default());
+        let mail = Mail::new(
+            self.store.clone(),
+            clients.clone(),
+            self.clock.clone(),
+            self.registry.clone(),
+            self.durability,
+        );
         let shared = Arc::new(Shared {
             device: self.device,
             authenticator: self.authenticator,
+            registry: self.registry,
             sessions: self.sessions,
             store: self.store,
             clock: self.clock,
-            clients: Arc::new(Clients::default()),
+            clients,
+            methods: Arc::new(Methods::new(limits.max_method_calls)),
+            mail: Arc::new(mail),
+            twins: Arc::default(),
             books,
             metrics,
             dispatcher,
@@ -227,7 +251,7 @@ impl HubBuilder {
         shared.set_routes(&self.routes)?;
         for state in shared.store.queues() {
             let endpoint = state.queue.endpoint();
-            if !is_dead_letter(endpoint) {
+            if !is_dead_letter(endpoint) && !is_mailbox(endpoint) {
                 shared.feeder(endpoint);
             }
         }

@@ -41,7 +41,11 @@ pub(crate) struct Clients {
     connected: Mutex<HashMap<Identity, Arc<Connected>>>,
     /// Who waits for a client to come and subscribe; an entry goes with the last who waits.
     waiting: Mutex<HashMap<Identity, Arc<Notify>>>,
+    changed: Mutex<HashMap<Identity, Timestamp>>,
 }
+
+/// Of how many identities it is remembered when they came or went.
+const MAX_REMEMBERED: usize = 100_000;
 
 /// Why a client cannot come in: as many as allowed are there.
 #[derive(Debug)]
@@ -131,6 +135,34 @@ impl Clients {
         for client in picked {
             client.outbox.close(reason);
         }
+    }
+
+    /// Returns whether a client of this identity is connected.
+    pub(crate) fn is_connected(&self, identity: &Identity) -> bool {
+        self.connected().contains_key(identity)
+    }
+
+    /// Returns how many devices are connected, without modules.
+    pub(crate) fn connected_devices(&self) -> usize {
+        self.connected().keys().filter(|identity| identity.module().is_none()).count()
+    }
+
+    /// Takes note of when a client came or went.
+    pub(crate) fn note(&self, identity: &Identity, now: Timestamp) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        if changed.len() < MAX_REMEMBERED || changed.contains_key(identity) {
+            changed.insert(identity.clone(), now);
+        }
+    }
+
+    /// Returns when a client of this identity came or went last, since the hub was started.
+    pub(crate) fn changed(&self, identity: &Identity) -> Option<Timestamp> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).get(identity).copied()
+    }
+
+    /// Forgets an identity that is known no more.
+    pub(crate) fn forget(&self, identity: &Identity) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).remove(identity);
     }
 
     /// Returns how many clients are connected.

@@ -154,6 +154,7 @@ impl Hub {
             });
         }
         shared.start_pumps();
+        shared.start_mail();
         let ended = loop {
             tokio::select! {
                 () = stop.wait() => break Ok(()),
@@ -240,7 +241,7 @@ async fn shut_down(shared: &Shared, serving: &Tasks<Result<(), ListenerError>>) 
 /// A handle on a hub: what can be asked of it and changed in it while it runs. Clones are the same hub.
 #[derive(Clone, Debug)]
 pub struct HubHandle {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl HubHandle {

@@ -41,6 +41,7 @@ mod outbox;
 mod pump;
 mod registry;
 mod routes;
+mod service;
 mod session;
 mod shared;
 mod tasks;

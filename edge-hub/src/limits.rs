@@ -39,6 +39,8 @@ pub struct Limits {
     pub max_input_inflight_messages: NonZeroUsize,
     /// How long a module may take to acknowledge an input message before it is sent again. The default is 30 s.
     pub input_ack_timeout: Duration,
+    /// The most direct methods that wait for their answers at a time. The default is 1,000.
+    pub max_method_calls: usize,
     /// How long one send to an endpoint may take. The default is 300 s.
     pub send_timeout: Duration,
     /// How often an endpoint may refuse a message before it goes to the dead-letter queue. The default is 3.
@@ -63,6 +65,7 @@ impl Default for Limits {
             max_pump_batch_bytes: 1 << 20,
             max_input_inflight_messages: nonzero(64),
             input_ack_timeout: Duration::from_secs(30),
+            max_method_calls: 1000,
             send_timeout: Duration::from_secs(300),
             max_refusals: 3,
             dead_letter_time_to_live: Duration::from_secs(7 * 24 * 3600),

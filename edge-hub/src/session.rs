@@ -145,7 +145,9 @@ impl Session for HubSession {
 
 impl Drop for HubSession {
     fn drop(&mut self) {
-        self.hub.clients.leave(&self.client);
+        if self.hub.clients.leave(&self.client) {
+            self.hub.clients.note(&self.client.identity, self.hub.clock.wall());
+        }
         self.hub.metrics.disconnected(&self.client.identity);
     }
 }

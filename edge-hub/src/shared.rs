@@ -23,6 +23,7 @@ use crate::ledger::{Books, DropCause, Ledger};
 use crate::methods::Methods;
 use crate::metrics::{Gauges, Metrics};
 use crate::pump::{Feeder, Pump, PumpError};
+use crate::registry::Registry;
 use crate::session::HubSession;
 use crate::tasks::Tasks;
 use crate::twins::Twins;
@@ -31,6 +32,7 @@ use crate::twins::Twins;
 pub(crate) struct Shared {
     pub(crate) device: DeviceId,
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) registry: Option<Arc<Registry>>,
     pub(crate) sessions: Arc<dyn SessionStore>,
     pub(crate) store: Arc<dyn MessageStore>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -105,6 +107,18 @@ impl Shared {
         self.pumps.spawn(pump.run().instrument(span));
     }
 
+    /// Starts what delivers cloud-to-device messages.
+    pub(crate) fn start_mail(&self) {
+        let (mail, stop) = (self.mail.clone(), self.stop_pumps.1.clone());
+        self.pumps.spawn(async move {
+            tokio::select! {
+                () = mail.run() => {}
+                () = stop.wait() => {}
+            }
+            Ok(())
+        });
+    }
+
     /// Returns the ledger at this moment.
     pub(crate) fn ledger(&self) -> Ledger {
         self.books.ledger(&self.store.queues())
@@ -164,6 +178,7 @@ impl Shared {
         self.clients
             .enter(&client, self.limits.max_clients)
             .map_err(|_| Refusal::TooManyClients { limit: self.limits.max_clients })?;
+        self.clients.note(&client.identity, self.clock.wall());
         if kept.contains(Feed::CloudToDevice) {
             self.mail.call(&client.identity);
         }

@@ -417,6 +417,13 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError::Closed`] or [`StoreError::Poisoned`]; a queue that does not exist is no error.
     fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError>;
 
+    /// HACK
+    #[allow(missing_docs)]
+    fn settle(&self, queue: &QueueId, offsets: std::ops::Range<Offset>, dropped: &[(Offset, DropCause)]) -> Result<(), StoreError> {
+        let _ = dropped;
+        self.trim(queue, offsets.end)
+    }
+
     /// Gives back the space of entries that have expired at `now`, and returns those that no reader will see any more,
     /// each reported once; the caller counts them as dropped.
     ///
@@ -453,3 +460,7 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
 }
 
 const _: Option<&dyn MessageStore> = None;
+
+#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug)]
+pub enum DropCause { Expired, Removed, Refused }

@@ -13,7 +13,10 @@ use edge_core::{
 use super::mailbox::{Entry, Token};
 
 /// How many records are handed out at a time.
-const BATCH: NonZeroUsize = NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN);
+const BATCH: NonZeroUsize = match NonZeroUsize::new(64) {
+    Some(batch) => batch,
+    None => NonZeroUsize::MIN,
+};
 /// For how long a batch is locked.
 const LOCK: Duration = Duration::from_secs(60);
 /// How long a record waits to be fetched.

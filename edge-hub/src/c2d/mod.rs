@@ -6,7 +6,7 @@ mod mailbox;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use edge_core::service::{LockOutcome, ServiceError};
 use edge_core::{
