@@ -12,6 +12,7 @@ use edge_core::{
     Identity, MemorySessions, MemoryStore, MessageStore, SessionStore, SystemClock, Timestamp,
 };
 use edge_routing::{Diagnostics, RouteSpec};
+use edge_twin::{MemoryTwins, TwinStore};
 use edge_transport::{Listener, MetricsListener, Stop};
 
 use crate::c2d::{Mail, is_mailbox};
@@ -28,6 +29,7 @@ use crate::routes::RouteTable;
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 use crate::throttle::Throttle;
+use crate::twins::Twins;
 
 /// Puts a [`Hub`] together; what is not set has a default that works.
 ///
@@ -36,6 +38,7 @@ use crate::throttle::Throttle;
 /// | routes | none: every message is dropped, and counted |
 /// | store | [`MemoryStore`]: nothing survives the process |
 /// | sessions | [`MemorySessions`] |
+/// | twins | [`MemoryTwins`] |
 /// | authenticator | lets nobody in; in-process clients need none |
 /// | durability | [`Durability::Synced`], as far as the store goes |
 /// | time to live | none: messages wait for ever |
@@ -57,6 +60,7 @@ pub struct HubBuilder {
     registry: Option<Arc<Registry>>,
     sessions: Arc<dyn SessionStore>,
     store: Arc<dyn MessageStore>,
+    twins: Arc<dyn TwinStore>,
     clock: Arc<dyn Clock>,
     durability: Durability,
     time_to_live: Option<Duration>,
@@ -93,6 +97,7 @@ impl HubBuilder {
             registry: None,
             sessions: Arc::new(MemorySessions::default()),
             store: Arc::new(MemoryStore::new()),
+            twins: Arc::new(MemoryTwins::default()),
             clock: Arc::new(SystemClock),
             durability: Durability::default(),
             time_to_live: None,
@@ -133,6 +138,12 @@ impl HubBuilder {
     /// Sets where messages are kept.
     pub fn store(mut self, store: Arc<dyn MessageStore>) -> Self {
         self.store = store;
+        self
+    }
+
+    /// Sets where twins are kept.
+    pub fn twins(mut self, twins: Arc<dyn TwinStore>) -> Self {
+        self.twins = twins;
         self
     }
 
@@ -207,20 +218,28 @@ impl HubBuilder {
             metrics::shared(&self.hub_name, self.device.as_str(), limits.max_metric_series, throttle);
         let books = Arc::new(Books::default());
         books.recovered(&self.store.queues());
-        let dispatcher = Dispatcher {
+        let dispatcher = Arc::new(Dispatcher {
             table: ArcSwap::from_pointee(RouteTable::empty()),
             store: self.store.clone(),
             books: books.clone(),
             metrics: metrics.clone(),
             clock: self.clock.clone(),
             limits: limits.clone(),
-        };
+        });
         let clients = Arc::new(Clients::default());
         let mail = Mail::new(
             self.store.clone(),
             clients.clone(),
             self.clock.clone(),
             self.registry.clone(),
+            self.durability,
+        );
+        let twins = Twins::new(
+            self.twins,
+            self.clock.clone(),
+            clients.clone(),
+            dispatcher.clone(),
+            self.device.clone(),
             self.durability,
         );
         let shared = Arc::new(Shared {
@@ -233,7 +252,7 @@ impl HubBuilder {
             clients,
             methods: Arc::new(Methods::new(limits.max_method_calls)),
             mail: Arc::new(mail),
-            twins: Arc::default(),
+            twins: Arc::new(twins),
             books,
             metrics,
             dispatcher,

@@ -8,6 +8,7 @@ use edge_core::{CloseReason, Feed, FeedSet, Identity, Timestamp};
 use tokio::sync::Notify;
 
 use crate::outbox::Outbox;
+use crate::twins::Requests;
 
 /// One connected client.
 #[derive(Debug)]
@@ -18,11 +19,12 @@ pub(crate) struct Connected {
     pub(crate) clean: bool,
     feeds: AtomicU8,
     ticket: Arc<()>,
+    pub(crate) twin_requests: Requests,
 }
 
 impl Connected {
     pub(crate) fn new(identity: Identity, expires: Option<Timestamp>, clean: bool, feeds: FeedSet) -> Self {
-        Self { identity, outbox: Outbox::default(), expires, clean, feeds: AtomicU8::new(feeds.bits()), ticket: Arc::default() }
+        Self { identity, outbox: Outbox::default(), expires, clean, feeds: AtomicU8::new(feeds.bits()), ticket: Arc::default(), twin_requests: Requests::default() }
     }
 
     /// Returns what stands for this session among those of the same identity.

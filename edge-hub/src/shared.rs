@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) twins: Arc<Twins>,
     pub(crate) books: Arc<Books>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) dispatcher: Dispatcher,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) durability: Durability,
     pub(crate) time_to_live: Option<Duration>,
     pub(crate) limits: Limits,
@@ -136,6 +136,7 @@ impl Shared {
         let now = self.clock.wall();
         self.wake_pumps();
         self.mail.tick();
+        self.twins.tidy();
         match self.store.expire(now) {
             Ok(gone) => {
                 self.books.gone(&gone, DropCause::Expired);

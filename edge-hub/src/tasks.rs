@@ -52,6 +52,12 @@ impl<T: Send + 'static> Tasks<T> {
         }
     }
 
+    /// Forgets the tasks that have ended.
+    pub(crate) fn forget_ended(&self) {
+        let mut set = self.set();
+        while set.try_join_next().is_some() {}
+    }
+
     /// Waits until all tasks have ended.
     pub(crate) async fn joined(&self) -> Vec<Ended<T>> {
         let mut all = Vec::new();
