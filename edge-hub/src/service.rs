@@ -11,7 +11,7 @@ use edge_core::service::{
 use edge_core::{Credentials, DeviceId, Identity, Message, MethodAnswer};
 
 use crate::hub::HubHandle;
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryChange};
 
 impl HubHandle {
     fn registry(&self) -> Result<&Registry, ServiceError> {
@@ -25,6 +25,15 @@ impl HubHandle {
             Some(registry) => registry.identity(identity).map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Does what a change of the registry asks of the rest of the hub.
+    async fn follow<T>(&self, change: RegistryChange<T>) -> Result<T, ServiceError> {
+        self.revoke(&change.revoked);
+        for identity in &change.deleted {
+            self.shared.forget(identity).await?;
+        }
+        Ok(change.value)
     }
 
     /// Adds what only the hub knows.
@@ -60,14 +69,13 @@ impl Service for HubHandle {
     }
 
     async fn create(&self, spec: IdentitySpec) -> Result<IdentityState, ServiceError> {
-        let record = self.registry()?.create(spec, self.shared.clock.wall()).await?;
-        Ok(self.state(record))
+        let change = self.registry()?.create(spec, self.shared.clock.wall()).await?;
+        Ok(self.state(self.follow(change).await?))
     }
 
     async fn update(&self, spec: IdentitySpec, if_match: IfMatch) -> Result<IdentityState, ServiceError> {
-        let changed = self.registry()?.update(spec, if_match, self.shared.clock.wall()).await?;
-        self.revoke(&changed.revoked);
-        Ok(self.state(changed.record))
+        let change = self.registry()?.update(spec, if_match, self.shared.clock.wall()).await?;
+        Ok(self.state(self.follow(change).await?))
     }
 
     async fn identity(&self, identity: &Identity) -> Result<IdentityState, ServiceError> {
@@ -85,23 +93,30 @@ impl Service for HubHandle {
     }
 
     async fn delete(&self, identity: &Identity, if_match: IfMatch) -> Result<(), ServiceError> {
-        let deleted = self.registry()?.delete(identity, if_match).await?;
-        self.forget(&deleted).await
+        let change = self.registry()?.delete(identity, if_match).await?;
+        self.follow(change).await
     }
 
     async fn bulk(&self, entries: Vec<BulkEntry>) -> Result<Vec<BulkFailure>, ServiceError> {
-        let mut failures = Vec::new();
-        for entry in entries {
-            let (identity, mode) = (entry.spec.identity.clone(), entry.mode);
-            if let Err(error) = self.bulk_entry(entry).await {
-                failures.push(BulkFailure::new(identity, mode, error));
+        let change = self.registry()?.bulk(&entries, self.shared.clock.wall()).await?;
+        let mut failures = self.follow(change).await?;
+        for entry in &entries {
+            let (identity, mode) = (&entry.spec.identity, entry.mode);
+            let Some(twin) = &entry.twin else { continue };
+            if failures.iter().any(|failure| failure.identity == *identity) || self.known(identity).is_err() {
+                continue;
+            }
+            let if_match = entry.twin_etag.clone().map_or(IfMatch::Any, IfMatch::Etag);
+            let changed = self.shared.twins.change(identity, TwinChange::Patch(twin.clone()), if_match).await;
+            if let Err(error) = changed {
+                failures.push(BulkFailure::new(identity.clone(), mode, error));
             }
         }
         Ok(failures)
     }
 
     async fn statistics(&self) -> Result<Statistics, ServiceError> {
-        let (devices, disabled) = self.registry()?.counts();
+        let (devices, disabled) = self.registry()?.device_counts();
         Ok(Statistics::new(devices, disabled, self.shared.clients.connected_devices()))
     }
 

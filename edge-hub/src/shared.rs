@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use edge_core::service::ServiceError;
 use edge_core::{
     AuthError, Authenticator, Backoff, Clock, CloseReason, DeviceId, Durability, Endpoint, EndpointError,
     EndpointId, Feed, FeedSet, Gateway, Hello, Identity, Incident, MessageStore, Outcome, Refusal, Session,
@@ -105,6 +106,15 @@ impl Shared {
         };
         let span = tracing::info_span!("edge.pump", endpoint = %pump.feeder.endpoint.id());
         self.pumps.spawn(pump.run().instrument(span));
+    }
+
+    /// Forgets what is kept for an identity that is registered no more.
+    pub(crate) async fn forget(&self, identity: &Identity) -> Result<(), ServiceError> {
+        self.clients.forget(identity);
+        drop(self.sessions.save(identity, FeedSet::EMPTY));
+        self.mail.forget(identity).await?;
+        let removed = self.twins.remove(identity).await;
+        removed.map_err(|error| ServiceError::Unavailable { source: error.into() })
     }
 
     /// Starts what delivers cloud-to-device messages.

@@ -237,9 +237,10 @@ impl Mail {
         };
         let dropped: Vec<_> = cause.map(|cause| (entry.offset, cause)).into_iter().collect();
         self.store.settle(&mailbox.queue, entry.offset..entry.offset + 1, &dropped)?;
-        let generation = self.registry.as_ref().and_then(|registry| registry.generation(&mailbox.identity));
+        let generation = self.registry.as_ref().and_then(|registry| registry.identity(&mailbox.identity).ok());
+        let generation = generation.map(|record| record.generation).unwrap_or_default();
         let (identity, now) = (&mailbox.identity, self.clock.wall());
-        self.feedback.record(identity, entry, fate, &generation.unwrap_or_default(), now);
+        self.feedback.record(identity, entry, fate, &generation, now);
         Ok(())
     }
 
@@ -251,6 +252,13 @@ impl Mail {
             self.gone(&mailbox, entry, Fate::Purged).map_err(unavailable)?;
         }
         Ok(all.len() as u64)
+    }
+
+    /// Drops all messages for a device that is no more, and forgets it.
+    pub(crate) async fn forget(&self, identity: &Identity) -> Result<(), ServiceError> {
+        self.purge(identity).await?;
+        self.boxes().remove(identity);
+        Ok(())
     }
 
     /// Returns how many messages wait for a device, as far as is known without a look into the store.
