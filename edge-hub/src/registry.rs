@@ -177,9 +177,6 @@ impl Registry {
         old.values().filter(|entry| !stays(entry)).map(|entry| entry.identity.clone()).collect()
     }
 
-    #[allow(missing_docs)]
-    pub fn generation(&self, _i: &Identity) -> Option<String> { None }
-
     /// Returns how many identities there are.
     #[must_use]
     pub fn len(&self) -> usize {
