@@ -56,5 +56,5 @@ pub use edge_routing::{Diagnostics, RouteSpec};
 pub use hub::{Hub, HubError, HubHandle, RunningHub, ShutdownReport};
 pub use ledger::{DropCause, Ledger, LedgerLine};
 pub use limits::Limits;
-pub use registry::{IdentityAuth, IdentityEntry, Registry};
+pub use registry::{IdentityAuth, IdentityEntry, Policy, Registry, RegistryChange};
 pub use twins::TwinError;

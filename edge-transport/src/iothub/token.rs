@@ -1,5 +1,6 @@
 //! Shared access signatures.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -131,6 +132,37 @@ impl<'a> SasToken<'a> {
     #[must_use]
     pub fn is_signed_by(&self, key: &SasKey) -> bool {
         key.verify([self.resource, "\n", self.expiry], &self.signature)
+    }
+
+    /// Returns a token for what is at and below `resource`, the hub's name or a path behind it, signed with `key` of the
+    /// policy `policy`, that expires at the second of `expires`.
+    ///
+    /// # Examples
+    /// ```
+    /// use edge_core::Timestamp;
+    /// use edge_transport::iothub::{SasKey, SasToken};
+    ///
+    /// let key: SasKey = "c2VjcmV0".parse().unwrap();
+    /// let text = SasToken::sign_for_policy("hub.local", "service", &key, Timestamp::MAX);
+    /// let token = SasToken::parse(&text)?;
+    /// assert!(token.is_signed_by(&key));
+    /// assert_eq!((token.resource()?.as_ref(), token.policy()), ("hub.local", Some("service")));
+    /// # Ok::<(), edge_transport::iothub::SasTokenError>(())
+    /// ```
+    #[must_use]
+    pub fn sign_for_policy(resource: &str, policy: &str, key: &SasKey, expires: Timestamp) -> String {
+        let (resource, policy) = (percent::encode(resource), percent::encode(policy));
+        let seconds = expires.as_unix_ms() / 1000;
+        let signature = percent::encode(&key.sign(&format!("{resource}\n{seconds}")));
+        format!("SharedAccessSignature sr={resource}&sig={signature}&se={seconds}&skn={policy}")
+    }
+
+    /// Returns what the token is for: the hub's name, or a path behind it.
+    ///
+    /// # Errors
+    /// [`SasTokenError::Resource`] when it is not UTF-8.
+    pub fn resource(&self) -> Result<Cow<'a, str>, SasTokenError> {
+        percent::decode(self.resource).ok_or(SasTokenError::Resource)
     }
 
     /// Returns when the token expires.
