@@ -12,8 +12,8 @@ use edge_core::{
     Identity, MemorySessions, MemoryStore, MessageStore, SessionStore, SystemClock, Timestamp,
 };
 use edge_routing::{Diagnostics, RouteSpec};
-use edge_twin::{MemoryTwins, TwinStore};
 use edge_transport::{Listener, MetricsListener, Stop};
+use edge_twin::{MemoryTwins, TwinStore};
 
 use crate::c2d::{Mail, is_mailbox};
 use crate::clients::Clients;

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use edge_core::{
-    Delivery, Durability, Feed, FeedSet, Identity, Message, MessageBuilder, Origin, PortName, Session, StoreError,
-    SystemKey,
+    Delivery, Durability, Feed, FeedSet, Identity, Message, MessageBuilder, Origin, PortName, Session,
+    StoreError, SystemKey,
 };
 use futures_core::Stream;
 use tokio::sync::Semaphore;

@@ -24,7 +24,15 @@ pub(crate) struct Connected {
 
 impl Connected {
     pub(crate) fn new(identity: Identity, expires: Option<Timestamp>, clean: bool, feeds: FeedSet) -> Self {
-        Self { identity, outbox: Outbox::default(), expires, clean, feeds: AtomicU8::new(feeds.bits()), ticket: Arc::default(), twin_requests: Requests::default() }
+        Self {
+            identity,
+            outbox: Outbox::default(),
+            expires,
+            clean,
+            feeds: AtomicU8::new(feeds.bits()),
+            ticket: Arc::default(),
+            twin_requests: Requests::default(),
+        }
     }
 
     /// Returns what stands for this session among those of the same identity.

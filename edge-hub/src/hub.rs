@@ -216,6 +216,7 @@ async fn shut_down(shared: &Shared, serving: &Tasks<Result<(), ListenerError>>) 
     let grace = shared.limits.shutdown_grace;
     let ended = timer::within(grace, async {
         serving.joined().await;
+        shared.twins.idle().await;
         shared.pumps.joined().await;
     });
     let orderly = ended.await.is_some();

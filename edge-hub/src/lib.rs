@@ -51,8 +51,8 @@ mod twins;
 
 pub use builder::HubBuilder;
 pub use client::{Client, Inputs, Outgoing, SendError};
-pub use events::{Call, ClientEvent, Events};
 pub use edge_routing::{Diagnostics, RouteSpec};
+pub use events::{Call, ClientEvent, Events};
 pub use hub::{Hub, HubError, HubHandle, RunningHub, ShutdownReport};
 pub use ledger::{DropCause, Ledger, LedgerLine};
 pub use limits::Limits;

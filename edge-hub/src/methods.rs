@@ -120,7 +120,9 @@ impl Methods {
     ) -> Result<Ticket<'_>, ServiceError> {
         let mut waiting = self.waiting();
         if waiting.calls.len() >= self.limit {
-            return Err(ServiceError::Throttled { reason: format!("{} calls wait for their answers", self.limit) });
+            return Err(ServiceError::Throttled {
+                reason: format!("{} calls wait for their answers", self.limit),
+            });
         }
         waiting.next += 1;
         let id = waiting.next;
@@ -146,7 +148,8 @@ fn check_answer(target: &Identity, answer: MethodAnswer) -> Result<MethodAnswer,
     if answer.payload.len() > MAX_PAYLOAD_BYTES {
         return Err(bad("its payload is larger than 128 KiB"));
     }
-    if !answer.payload.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&answer.payload).is_err() {
+    if !answer.payload.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&answer.payload).is_err()
+    {
         return Err(bad("its payload is not JSON"));
     }
     Ok(answer)

@@ -63,7 +63,9 @@ impl Service for HubHandle {
         let (judge, now) = (&self.shared.authenticator, self.shared.clock.wall());
         match judge.authenticate(claimed, credentials, now).await {
             Ok(_) => Ok(()),
-            Err(edge_core::AuthError::Unavailable { source, .. }) => Err(ServiceError::Unavailable { source }),
+            Err(edge_core::AuthError::Unavailable { source, .. }) => {
+                Err(ServiceError::Unavailable { source })
+            }
             Err(error) => Err(unauthorized(edge_core::Report(&error).to_string())),
         }
     }
@@ -82,7 +84,11 @@ impl Service for HubHandle {
         Ok(self.state(self.registry()?.identity(identity)?))
     }
 
-    async fn devices(&self, after: Option<&DeviceId>, limit: usize) -> Result<Vec<IdentityState>, ServiceError> {
+    async fn devices(
+        &self,
+        after: Option<&DeviceId>,
+        limit: usize,
+    ) -> Result<Vec<IdentityState>, ServiceError> {
         let records = self.registry()?.devices(after, limit);
         Ok(records.into_iter().map(|record| self.state(record)).collect())
     }
@@ -136,7 +142,11 @@ impl Service for HubHandle {
         self.shared.twins.service_view(&state).await
     }
 
-    async fn invoke(&self, identity: &Identity, request: MethodRequest) -> Result<MethodAnswer, ServiceError> {
+    async fn invoke(
+        &self,
+        identity: &Identity,
+        request: MethodRequest,
+    ) -> Result<MethodAnswer, ServiceError> {
         self.known(identity)?;
         self.shared.methods.invoke(&self.shared.clients, identity, request).await
     }

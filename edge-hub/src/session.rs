@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use edge_core::{
-    Authenticated, Delivery, Durability, Feed, FeedSet, Message, MethodAnswer, Receipt, Session, SessionEvent, StoreError,
-    SystemKey, TwinRequest,
+    Authenticated, Delivery, Durability, Feed, FeedSet, Message, MethodAnswer, Receipt, Session,
+    SessionEvent, StoreError, SystemKey, TwinRequest,
 };
 
 use crate::clients::Connected;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use edge_core::{Channel, Delivery, Feed, Identity, Offset, Settlement, Settler, StoreError};
 
 use super::feedback::Fate;
-use super::{Mail, Mailbox, is_mailbox, PREFIX};
+use super::{Mail, Mailbox, PREFIX, is_mailbox};
 use crate::clients::Connected;
 
 /// How many messages a connected device may have and not have settled.
@@ -66,7 +66,9 @@ impl Mail {
             let Some(identity) = identity else { continue };
             match self.open(&identity).await {
                 Ok(_) => self.call(&identity),
-                Err(error) => tracing::warn!(client = %identity, %error, "messages for a device cannot be read yet"),
+                Err(error) => {
+                    tracing::warn!(client = %identity, %error, "messages for a device cannot be read yet")
+                }
             }
         }
     }

@@ -94,7 +94,14 @@ impl Feedback {
     }
 
     /// Records what became of a message, when its sender wants to hear of it.
-    pub(super) fn record(&self, identity: &Identity, entry: &Entry, fate: Fate, generation: &str, now: Timestamp) {
+    pub(super) fn record(
+        &self,
+        identity: &Identity,
+        entry: &Entry,
+        fate: Fate,
+        generation: &str,
+        now: Timestamp,
+    ) {
         if !fate.is_wanted(entry.wanted) {
             return;
         }

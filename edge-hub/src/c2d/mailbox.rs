@@ -17,7 +17,6 @@ pub(super) type Token = [u8; 16];
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) offset: Offset,
-    pub(super) enqueued: Timestamp,
     pub(super) expires: Timestamp,
     pub(super) wanted: Wanted,
     pub(super) message_id: Box<str>,
@@ -29,15 +28,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(
-        offset: Offset,
-        enqueued: Timestamp,
-        expires: Timestamp,
-        wanted: Wanted,
-        message_id: &str,
-    ) -> Self {
+    pub(super) fn new(offset: Offset, expires: Timestamp, wanted: Wanted, message_id: &str) -> Self {
         let message_id = message_id.into();
-        Self { offset, enqueued, expires, wanted, message_id, deliveries: 0, abandons: 0, hold: None }
+        Self { offset, expires, wanted, message_id, deliveries: 0, abandons: 0, hold: None }
     }
 }
 
@@ -80,7 +73,12 @@ impl Entries {
     /// were handed out before.
     ///
     /// A message that another session still has is waited for: the order holds also when a client connects again.
-    pub(super) fn hold_for(&mut self, session: &Arc<()>, now: Timestamp, window: usize) -> Vec<(Offset, u32)> {
+    pub(super) fn hold_for(
+        &mut self,
+        session: &Arc<()>,
+        now: Timestamp,
+        window: usize,
+    ) -> Vec<(Offset, u32)> {
         let mut held = 0;
         let mut next = Vec::new();
         for entry in &mut self.waiting {
@@ -101,7 +99,12 @@ impl Entries {
     }
 
     /// Locks the next message until `until`; returns its offset, and how often it has been handed out, this time included.
-    pub(super) fn lock_next(&mut self, token: Token, now: (Timestamp, Instant), until: Instant) -> Option<(Offset, u32)> {
+    pub(super) fn lock_next(
+        &mut self,
+        token: Token,
+        now: (Timestamp, Instant),
+        until: Instant,
+    ) -> Option<(Offset, u32)> {
         self.unlock(now.1);
         let entry = self.waiting.iter_mut().find(|entry| entry.hold.is_none() && entry.expires > now.0)?;
         entry.hold = Some(Hold::Lock(token, until));
@@ -177,7 +180,7 @@ mod tests {
     fn entries(offsets: std::ops::Range<Offset>) -> Entries {
         let mut entries = Entries::default();
         for offset in offsets {
-            entries.push(Entry::new(offset, T0, Timestamp::from_unix_ms(1000), Wanted::NONE, ""));
+            entries.push(Entry::new(offset, Timestamp::from_unix_ms(1000), Wanted::NONE, ""));
         }
         entries
     }

@@ -98,7 +98,8 @@ impl Mail {
 
     /// Returns the mailbox of a device, with what the store holds for it.
     async fn open(&self, identity: &Identity) -> Result<Arc<Mailbox>, StoreError> {
-        let mailbox = self.boxes().entry(identity.clone()).or_insert_with(|| Arc::new(new_box(identity))).clone();
+        let mailbox =
+            self.boxes().entry(identity.clone()).or_insert_with(|| Arc::new(new_box(identity))).clone();
         mailbox.loaded.get_or_try_init(|| self.load(&mailbox)).await?;
         Ok(mailbox)
     }
@@ -123,7 +124,8 @@ impl Mail {
 
     /// Takes a message for a device.
     pub(crate) async fn send(&self, identity: &Identity, message: &Message) -> Result<(), ServiceError> {
-        let properties = message.properties().iter().map(|(name, value)| name.len() + value.map_or(0, str::len));
+        let properties =
+            message.properties().iter().map(|(name, value)| name.len() + value.map_or(0, str::len));
         let bytes = message.body().len() + properties.sum::<usize>();
         if bytes > MAX_BYTES {
             return Err(ServiceError::TooLarge { what: "the message", bytes, max: MAX_BYTES });
@@ -132,7 +134,9 @@ impl Mail {
         if let Some(text) = message.system().value(SystemKey::ExpiryTime)
             && text.parse::<Timestamp>().is_ok_and(|expires| expires > now).eq(&false)
         {
-            let reason = format!("the message cannot expire at {text:?}: write a time to come, as 2026-01-31T12:00:00Z");
+            let reason = format!(
+                "the message cannot expire at {text:?}: write a time to come, as 2026-01-31T12:00:00Z"
+            );
             return Err(ServiceError::invalid(reason));
         }
         let mailbox = self.open(identity).await.map_err(unavailable)?;
@@ -185,7 +189,11 @@ impl Mail {
         }
     }
 
-    async fn read(&self, mailbox: &Mailbox, offset: Offset) -> Result<Option<(Message, Timestamp)>, StoreError> {
+    async fn read(
+        &self,
+        mailbox: &Mailbox,
+        offset: Offset,
+    ) -> Result<Option<(Message, Timestamp)>, StoreError> {
         let batch = self.store.read(&mailbox.queue, offset, ReadLimit::new(one(), usize::MAX)).await?;
         let found = batch.entries.into_iter().find(|stored| stored.offset == offset);
         Ok(found.map(|stored| (stored.message, stored.enqueued)))
@@ -214,7 +222,9 @@ impl Mail {
                 let given_back = mailbox.entries().abandon(&token, now, MAX_ABANDONS);
                 match given_back {
                     GivenBack::Waits => self.call(identity),
-                    GivenBack::TooOften(offset) => self.end(&mailbox, offset, Fate::DeliveryCountExceeded).map_err(unavailable)?,
+                    GivenBack::TooOften(offset) => {
+                        self.end(&mailbox, offset, Fate::DeliveryCountExceeded).map_err(unavailable)?
+                    }
                     GivenBack::Lost => return Err(ServiceError::LockLost),
                 }
             }
@@ -237,7 +247,8 @@ impl Mail {
         };
         let dropped: Vec<_> = cause.map(|cause| (entry.offset, cause)).into_iter().collect();
         self.store.settle(&mailbox.queue, entry.offset..entry.offset + 1, &dropped)?;
-        let generation = self.registry.as_ref().and_then(|registry| registry.identity(&mailbox.identity).ok());
+        let generation =
+            self.registry.as_ref().and_then(|registry| registry.identity(&mailbox.identity).ok());
         let generation = generation.map(|record| record.generation).unwrap_or_default();
         let (identity, now) = (&mailbox.identity, self.clock.wall());
         self.feedback.record(identity, entry, fate, &generation, now);
@@ -306,8 +317,12 @@ fn unavailable(error: StoreError) -> ServiceError {
 }
 
 fn queue_of(identity: &Identity) -> QueueId {
-    #[expect(clippy::expect_used, reason = "an identity is never empty or long, and has no control characters")]
-    let endpoint = format!("{PREFIX}{identity}").parse().expect("an identity can be in the name of an endpoint");
+    #[expect(
+        clippy::expect_used,
+        reason = "an identity is never empty or long, and has no control characters"
+    )]
+    let endpoint =
+        format!("{PREFIX}{identity}").parse().expect("an identity can be in the name of an endpoint");
     QueueId::new(endpoint, Priority::DEFAULT)
 }
 
@@ -325,7 +340,7 @@ fn entry(offset: Offset, enqueued: Timestamp, message: &Message) -> Entry {
     let expires = system.value(SystemKey::ExpiryTime).and_then(|text| text.parse().ok());
     let wanted = system.value(SystemKey::Ack).map_or(Wanted::NONE, Wanted::parse);
     let id = system.value(SystemKey::MessageId).unwrap_or_default();
-    Entry::new(offset, enqueued, expires.unwrap_or(enqueued + TIME_TO_LIVE), wanted, id)
+    Entry::new(offset, expires.unwrap_or(enqueued + TIME_TO_LIVE), wanted, id)
 }
 
 /// Returns the message with its address.

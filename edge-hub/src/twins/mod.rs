@@ -9,9 +9,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use edge_core::service::{IdentityState, IfMatch, ServiceError, TwinChange};
 use edge_core::{
-    Clock, DeviceId, Durability, Feed, Identity, Message, SessionEvent, Source, StoreError, SystemKey, Timestamp,
+    Clock, DeviceId, Durability, Feed, Identity, Message, SessionEvent, Source, StoreError, SystemKey,
+    Timestamp,
 };
-use edge_twin::{ApplyError, DesiredChange, Expect, Patch, PatchError, Twin, TwinLimits, TwinStore, TwinUpdate};
+use edge_twin::{
+    ApplyError, DesiredChange, Expect, Patch, PatchError, Twin, TwinLimits, TwinStore, TwinStoreError,
+    TwinUpdate,
+};
 
 use crate::clients::Clients;
 use crate::dispatch::Dispatcher;
@@ -41,11 +45,18 @@ pub enum TwinError {
         #[from]
         ApplyError,
     ),
-    /// The store of twins, or of messages about them, fails.
+    /// The store of twins fails.
     #[error("the store does not take or give the twin")]
     Store(
         /// What it said.
         #[from]
+        TwinStoreError,
+    ),
+    /// The change was made, and the message that says so was not taken: sent again, it is told again.
+    #[error("the message about the change was not taken")]
+    NotAnnounced(
+        /// Why.
+        #[source]
         StoreError,
     ),
 }
@@ -56,7 +67,7 @@ impl TwinError {
         match self {
             Self::Patch(error) if error.is_too_large() => 413,
             Self::Patch(_) | Self::Refused(_) => 400,
-            Self::Store(_) => 500,
+            Self::Store(_) | Self::NotAnnounced(_) => 500,
         }
     }
 }
@@ -94,13 +105,16 @@ impl Twins {
         Self { store, limits, clock, clients, dispatcher, device, durability, turns, tasks }
     }
 
-    async fn load(&self, identity: &Identity, now: Timestamp) -> Result<Twin, StoreError> {
-        Ok(self.store.load(identity).await?.unwrap_or_else(|| Twin::new(now)))
+    /// Returns the twin, an empty one when there is none, with the version that is stored.
+    async fn load(&self, identity: &Identity, now: Timestamp) -> Result<(Twin, Option<u64>), TwinStoreError> {
+        let found = self.store.load(identity).await?;
+        let version = found.as_ref().map(Twin::version);
+        Ok((found.unwrap_or_else(|| Twin::new(now)), version))
     }
 
     /// Returns the twin as its device sees it.
     pub(crate) async fn device_view(&self, identity: &Identity) -> Result<Bytes, TwinError> {
-        Ok(self.load(identity, self.clock.wall()).await?.to_device_json())
+        Ok(self.load(identity, self.clock.wall()).await?.0.to_device_json())
     }
 
     /// Changes the reported properties, and returns their new version. The message that says so is in its queues, and
@@ -109,12 +123,12 @@ impl Twins {
         let patch = Patch::parse(patch, &self.limits.reported)?;
         let _turn = self.turns.take(identity).await;
         let now = self.clock.wall();
-        let mut twin = self.load(identity, now).await?;
+        let (mut twin, over) = self.load(identity, now).await?;
         let before = twin.reported().version();
         let version = twin.report(&patch, Expect::Anything, &self.limits.reported, now)?;
         if version != before {
-            self.store.save(identity, &twin).await?;
-            self.announce(identity, &patch, now).await?;
+            self.store.save(identity, over, twin).await?;
+            self.announce(identity, &patch, now).await.map_err(TwinError::NotAnnounced)?;
         }
         Ok(version)
     }
@@ -148,21 +162,24 @@ impl Twins {
             TwinChange::Patch(text) => (text, false),
             _ => return Err(ServiceError::NotImplemented { what: "this change of a twin".into() }),
         };
-        let update = TwinUpdate::parse(text, &self.limits).map_err(|error| patch_error(&error, text.len(), &self.limits))?;
+        let update = TwinUpdate::parse(text, &self.limits)
+            .map_err(|error| patch_error(&error, text.len(), &self.limits))?;
         let expect = match &if_match {
             IfMatch::Etag(etag) => Expect::if_match(Some(etag)),
             _ => Expect::Anything,
         };
         let _turn = self.turns.take(identity).await;
         let now = self.clock.wall();
-        let mut twin = self.load(identity, now).await.map_err(unavailable)?;
+        let (mut twin, over) = self.load(identity, now).await.map_err(unavailable)?;
         let updated = if replaces {
             twin.replace(&update, expect, &self.limits, now)
         } else {
             twin.update(&update, expect, &self.limits, now)
         };
         let updated = updated.map_err(|error| apply_error(identity, &error))?;
-        self.store.save(identity, &twin).await.map_err(unavailable)?;
+        if over != Some(twin.version()) {
+            self.store.save(identity, over, twin).await.map_err(unavailable)?;
+        }
         if let Some(desired) = updated.desired {
             self.tell(identity, &desired);
         }
@@ -183,8 +200,9 @@ impl Twins {
     /// Returns the twin as the service side sees it.
     pub(crate) async fn service_view(&self, state: &IdentityState) -> Result<Bytes, ServiceError> {
         let record = &state.record;
-        let twin = self.load(&record.identity, self.clock.wall()).await.map_err(unavailable)?;
-        let time = |time: Option<Timestamp>| time.map_or("0001-01-01T00:00:00Z".to_owned(), |time| time.to_string());
+        let (twin, _) = self.load(&record.identity, self.clock.wall()).await.map_err(unavailable)?;
+        let time =
+            |time: Option<Timestamp>| time.map_or("0001-01-01T00:00:00Z".to_owned(), |time| time.to_string());
         let mut head = serde_json::json!({
             "deviceId": record.identity.device().as_str(),
             "deviceEtag": &*record.etag,
@@ -215,9 +233,9 @@ impl Twins {
     }
 
     /// Forgets the twin of an identity that is no more.
-    pub(crate) async fn remove(&self, identity: &Identity) -> Result<(), StoreError> {
+    pub(crate) async fn remove(&self, identity: &Identity) -> Result<(), TwinStoreError> {
         let _turn = self.turns.take(identity).await;
-        self.store.remove(identity).await
+        self.store.remove(identity).await.map(drop)
     }
 }
 
@@ -236,6 +254,6 @@ fn apply_error(identity: &Identity, error: &ApplyError) -> ServiceError {
     }
 }
 
-fn unavailable(error: StoreError) -> ServiceError {
+fn unavailable(error: TwinStoreError) -> ServiceError {
     ServiceError::Unavailable { source: error.into() }
 }

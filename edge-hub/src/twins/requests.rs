@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use edge_core::{SessionEvent, TwinAnswer, TwinRequest};
 
-use super::{MAX_URGENT, TwinError, Twins};
+use super::{MAX_URGENT, Twins};
 use crate::clients::Connected;
 
 /// How many requests of one client wait at a time.
@@ -61,7 +61,8 @@ impl Twins {
         match client.twin_requests.push(tag, request) {
             Next::Busy => {}
             Next::TooMany(tag) => {
-                let reason = format!("{MAX_WAITING} requests wait for their answers, and no more are allowed");
+                let reason =
+                    format!("{MAX_WAITING} requests wait for their answers, and no more are allowed");
                 answer(client, tag, refusal(429, &reason));
             }
             Next::Start => {
@@ -80,7 +81,9 @@ impl Twins {
 
     async fn serve(&self, client: &Connected, request: TwinRequest) -> TwinAnswer {
         let answer = match request {
-            TwinRequest::Read => self.device_view(&client.identity).await.map(|twin| TwinAnswer::new(200, twin)),
+            TwinRequest::Read => {
+                self.device_view(&client.identity).await.map(|twin| TwinAnswer::new(200, twin))
+            }
             TwinRequest::Report(patch) => {
                 let version = self.report(&client.identity, &patch).await;
                 version.map(|version| TwinAnswer::new(204, "").with_version(version))
@@ -88,7 +91,7 @@ impl Twins {
             _ => return refusal(501, "this request is not served"),
         };
         answer.unwrap_or_else(|error| {
-            if matches!(error, TwinError::Store(_)) {
+            if error.status() == 500 {
                 tracing::error!(client = %client.identity, error = %edge_core::Report(&error), "a twin request fails");
             } else {
                 tracing::debug!(client = %client.identity, error = %edge_core::Report(&error), "a twin request is refused");
