@@ -17,7 +17,10 @@ mod limits;
 mod merge;
 mod patch;
 mod section;
+mod store;
 mod stored;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod twin;
 mod update;
 mod value;
@@ -29,6 +32,7 @@ pub use limits::{Limit, LimitError, Limits, TwinLimits};
 pub use merge::{Nulls, diff, merge};
 pub use patch::{Patch, PatchError};
 pub use section::{FIRST_VERSION, Section, View};
+pub use store::{MemoryTwins, TwinStore, TwinStoreError};
 pub use twin::{ApplyError, DesiredChange, SectionKind, Twin, Updated};
 pub use update::TwinUpdate;
 pub use value::{Map, Value};
