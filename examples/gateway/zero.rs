@@ -26,6 +26,7 @@ pub(crate) fn prepare(state_dir: &Path) -> Result<PathBuf, Box<dyn Error>> {
 
 fn configuration() -> Result<String, Box<dyn Error>> {
     let (d1, d2, m1, m2, s1) = (key()?, key()?, key()?, key()?, key()?);
+    let (p1, p2) = (key()?, key()?);
     Ok(format!(
         r#"# Made by the gateway at its first start; it is yours to change. `--check` finds mistakes.
 hub_name  = "localhost"          # what clients sign their tokens for (HostName)
@@ -35,7 +36,7 @@ state_dir = "."
 
 [listen]
 mqtt = "127.0.0.1:8883"          # MQTT over TLS
-https = "127.0.0.1:443"          # WebSockets
+https = "127.0.0.1:443"          # WebSockets, and the service API
 metrics = "127.0.0.1:9600"       # Prometheus
 
 [[identities]]                   # a device of yours
@@ -50,6 +51,11 @@ auth = {{ type = "sas", primary_key = "{m1}", secondary_key = "{m2}" }}
 [[identities]]                   # the simulated sensor; without it, none is started
 device_id = "simulated-sensor"
 auth = {{ type = "sas", primary_key = "{s1}" }}
+
+[service]                        # who may change identities and twins, call methods, send to devices
+policies = [
+  {{ name = "iothubowner", primary_key = "{p1}", secondary_key = "{p2}" }},
+]
 
 [routes]
 telemetry = "FROM /messages/* INTO $upstream"
@@ -71,7 +77,7 @@ fn key() -> Result<String, Box<dyn Error>> {
     Ok(SasKey::generate()?.to_base64())
 }
 
-/// Writes the connection strings of all identities that have keys, a line each.
+/// Writes the connection strings of all identities that have keys, and of the service side, a line each.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -91,6 +97,10 @@ pub(crate) fn write_connection_strings(config: &Config) -> Result<PathBuf, Box<d
             gateway_host: Some(config.hostname.clone()),
         };
         text.push_str(&format!("{identity} {string}\n"));
+    }
+    for service in &config.policies {
+        let (host, name, key) = (&config.hub_name, service.policy.name(), service.key.to_base64());
+        text.push_str(&format!("service HostName={host};SharedAccessKeyName={name};SharedAccessKey={key}\n"));
     }
     pki::write_private(&path, text.as_bytes())?;
     Ok(path)

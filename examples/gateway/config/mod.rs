@@ -2,6 +2,7 @@
 
 mod reader;
 mod routes;
+mod service;
 mod values;
 
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
@@ -20,6 +21,7 @@ use toml::de::DeTable;
 pub(crate) use reader::Mistakes;
 use reader::{Collector, Section};
 use routes::Routes;
+pub(crate) use service::ServicePolicy;
 use values::Bytes;
 
 /// A whole configuration.
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) tls: Tls,
     /// Who may connect.
     pub(crate) identities: Vec<IdentityEntry>,
+    /// Who may use the service API.
+    pub(crate) policies: Vec<ServicePolicy>,
     /// Where messages go.
     pub(crate) routes: Vec<RouteSpec>,
     /// How long messages without a time to live of their own are kept; `None` is for ever.
@@ -143,6 +147,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let listen = section.section("listen", listen).unwrap_or_default();
     let tls = section.section("tls", |section| tls(section, base)).unwrap_or_default();
     let identities = section.sections("identities", identity);
+    let policies = section.section("service", service::read).unwrap_or_default();
     let routes = section.section("routes", routes::read).unwrap_or_default();
     let kept = section.section("store_and_forward", store_and_forward).unwrap_or_default();
     let state_dir: PathBuf = base.join(state_dir).components().collect();
@@ -159,6 +164,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         listen,
         tls,
         identities,
+        policies,
         routes: routes.specs.clone(),
         time_to_live: kept.0,
         durability: kept.1,
