@@ -8,6 +8,7 @@ use crate::ast::{ArithOp, LogicOp};
 use crate::body::{self, BodyValue, Extract};
 use crate::fields::Fields;
 use crate::function;
+use crate::plan::Test;
 use crate::program::{BodyRef, Expr, ExprId, Leaf, LeafId, List, Program};
 use crate::value::{Value, compare};
 
@@ -60,8 +61,8 @@ impl Scratch {
             fields,
             bump: &self.bump,
             body: Body::Unread,
-            extract: core::mem::take(&mut self.extract).recycle(),
-            memo: core::mem::take(&mut self.memo).recycle(),
+            extract: core::mem::take(&mut self.extract),
+            memo: core::mem::take(&mut self.memo),
         };
         eval.memo.reset(program.places());
         let result = work(&mut eval);
@@ -143,15 +144,22 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
         }
     }
 
-    /// Whether a condition is true, of whose `AND` one item is known to be.
-    pub(crate) fn is_true(&mut self, id: ExprId, proven: Option<u8>) -> bool {
-        let (Expr::Logic { op: LogicOp::And, items }, Some(_)) = (self.program.expr(id), proven) else {
-            return self.value(id) == Value::Bool(true);
-        };
-        let known = proven.map(usize::from);
-        let program = self.program;
-        let mut items = program.list(items).iter().enumerate();
-        items.all(|(at, &item)| Some(at) == known || self.value(item) == Value::Bool(true))
+    /// Whether a test of a plan holds.
+    pub(crate) fn holds(&mut self, test: &Test) -> bool {
+        match *test {
+            Test::Number { op, dynamic, left, right } => {
+                let place = self.program.place(left);
+                let known = place.and_then(|place| self.memo.value(place));
+                let left = known.unwrap_or_else(|| self.value(left));
+                if let Value::Number(left) = left
+                    && let Some(order) = left.partial_cmp(&right)
+                {
+                    return op.holds(order);
+                }
+                compare(op, left, Value::Number(right), dynamic) == Value::Bool(true)
+            }
+            Test::True(id) => matches!(self.value(id), Value::Bool(true)),
+        }
     }
 
     /// Computes a value, unless it is already known because another route needed it.

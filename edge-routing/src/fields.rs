@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 ///   a message is routed; otherwise routes that name one property may disagree about it.
 /// - `each_property` MUST visit exactly the properties that `property` finds; a property left out is invisible to
 ///   routes that were indexed by it.
+/// - `content_type` and `content_encoding` MUST be what `system_property` gives for these names; they are there to be
+///   quicker.
 /// - `Some(None)` is a property that is present without a value.
 pub trait Fields {
     /// Where the message comes from, as in `/messages/modules/m/outputs/o`; a `/` at the end makes no difference.
@@ -27,6 +29,16 @@ pub trait Fields {
 
     /// The body as it came.
     fn body(&self) -> &[u8];
+
+    /// What the message says that its body is: the system property `contentType`.
+    fn content_type(&self) -> Option<&str> {
+        self.system_property("contentType").flatten()
+    }
+
+    /// The encoding of the body: the system property `contentEncoding`.
+    fn content_encoding(&self) -> Option<&str> {
+        self.system_property("contentEncoding").flatten()
+    }
 }
 
 impl<F: Fields + ?Sized> Fields for &F {
@@ -48,6 +60,14 @@ impl<F: Fields + ?Sized> Fields for &F {
 
     fn body(&self) -> &[u8] {
         (**self).body()
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        (**self).content_type()
+    }
+
+    fn content_encoding(&self) -> Option<&str> {
+        (**self).content_encoding()
     }
 }
 
@@ -138,6 +158,9 @@ fn look<'a>(list: &'a [(String, Option<String>)], name: &str) -> Option<Option<&
 
 /// Whether two names are the same, case aside.
 fn same_name(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
     for (x, y) in a.bytes().zip(b.bytes()) {
         if x != y && !x.eq_ignore_ascii_case(&y) {
             // Folding maps one character to one, so what differs in ASCII differs.

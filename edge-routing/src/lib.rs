@@ -51,6 +51,7 @@ mod matches;
 mod message;
 mod number;
 mod parser;
+mod plan;
 mod program;
 mod route;
 mod router;

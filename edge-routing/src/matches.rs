@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::eval::Scratch;
+use crate::plan::Plan;
 use crate::route::Priority;
 
 /// The outcome for one message, and the buffers to find it; use one for many messages.
@@ -68,16 +69,13 @@ impl Matches {
     ///
     /// # Source
     /// Route language §2.3.
-    pub(crate) fn settle(
-        &mut self,
-        endpoints: usize,
-        target: impl Fn(usize) -> Option<(usize, Priority, Option<u32>)>,
-    ) {
+    pub(crate) fn settle<'p>(&mut self, endpoints: usize, plan: impl Fn(usize) -> Option<&'p Plan>) {
         if self.places.len() < endpoints {
             self.places.resize(endpoints, 0);
         }
         for &route in &self.routes {
-            let Some((endpoint, priority, time_to_live_secs)) = target(route) else { continue };
+            let Some(&Plan { target, priority, time_to_live_secs, .. }) = plan(route) else { continue };
+            let endpoint = target as usize;
             let delivery = Delivery { endpoint, route, priority, time_to_live_secs };
             let Some(place) = self.places.get_mut(endpoint) else { continue };
             match self.deliveries.get_mut(*place as usize).filter(|known| known.endpoint == endpoint) {

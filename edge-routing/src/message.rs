@@ -24,6 +24,14 @@ impl Fields for Message {
     fn body(&self) -> &[u8] {
         Self::body(self)
     }
+
+    fn content_type(&self) -> Option<&str> {
+        self.system().value(SystemKey::ContentType)
+    }
+
+    fn content_encoding(&self) -> Option<&str> {
+        self.system().value(SystemKey::ContentEncoding)
+    }
 }
 
 #[cfg(test)]

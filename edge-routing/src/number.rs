@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 /// Route language §9: `NumberStyles.Any` of .NET in the invariant culture. Blanks around, a sign before or behind,
 /// thousands commas, parentheses for negative, the currency sign, an exponent.
 pub(crate) fn parse(text: &str) -> Option<f64> {
-    if let Some(value) = parse_plain(text.as_bytes()) {
+    if let Some(value) = parse_plain(text) {
         return Some(value);
     }
     let mut reader = Reader { rest: text, state: State::default(), digits: Digits::default() };
@@ -26,11 +26,47 @@ pub(crate) fn parse(text: &str) -> Option<f64> {
     }
 }
 
+/// Reads a number as JSON writes it; `text` is one.
+pub(crate) fn parse_json(text: &str) -> f64 {
+    parse_short(text.as_bytes()).unwrap_or_else(|| text.parse().unwrap_or(f64::NAN))
+}
+
 /// The usual case: digits, perhaps a sign before and a point between.
-fn parse_plain(bytes: &[u8]) -> Option<f64> {
-    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-    let usual = digits.first()?.is_ascii_digit() && digits.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-    core::str::from_utf8(bytes).ok().filter(|_| usual)?.parse().ok()
+fn parse_plain(text: &str) -> Option<f64> {
+    if let Some(value) = parse_short(text.as_bytes()) {
+        return Some(value);
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let usual = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if usual { text.parse().ok() } else { None }
+}
+
+/// The same with so few digits that they and the power of ten below them are numbers without loss, so that their
+/// quotient is the nearest number there is.
+fn parse_short(bytes: &[u8]) -> Option<f64> {
+    const TENS: [f64; 16] =
+        [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (negative, digits) = match bytes.split_first()? {
+        (b'-', digits) => (true, digits),
+        _ => (false, bytes),
+    };
+    if digits.len() > 15 || !digits.first()?.is_ascii_digit() {
+        return None;
+    }
+    let (mut whole, mut point) = (0_u64, None);
+    for (at, &byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => whole = whole * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let value = match point {
+        Some(at) => whole as f64 / TENS.get(digits.len() - 1 - at)?,
+        None => whole as f64,
+    };
+    Some(if negative { -value } else { value })
 }
 
 #[derive(Debug, Default)]
@@ -252,6 +288,31 @@ mod tests {
                 Some(found) => assert_eq!(found, value, "{text}"),
                 None => assert!(value.is_nan(), "{text}"),
             }
+        }
+    }
+
+    #[test]
+    fn short_numbers_are_the_nearest() {
+        for text in [
+            "0",
+            "-0",
+            "5.",
+            "0.1",
+            "31.5",
+            "-2.675",
+            "123456789.12345",
+            "0.0000000000001",
+            "999999999999999",
+        ] {
+            let expected: f64 = text.parse().expect("a number");
+            assert_eq!(parse(text).map(f64::to_bits), Some(expected.to_bits()), "{text}");
+        }
+        let mut seed = 7_u64;
+        for _ in 0..20_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (whole, decimals) = (seed >> 40, (seed >> 8) % 10_000_000);
+            let text = alloc::format!("-{}.{decimals}", whole % 10_000_000);
+            assert_eq!(parse(&text), text.parse().ok(), "{text}");
         }
     }
 

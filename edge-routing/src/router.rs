@@ -9,6 +9,7 @@ use crate::fields::Fields;
 use crate::index::Index;
 use crate::limits::MAX_ROUTES;
 use crate::matches::Matches;
+use crate::plan::Plans;
 use crate::program::{Builder, Program};
 use crate::route::{self, CompileOptions, Route, RouteSpec};
 use crate::sink::Sink;
@@ -37,11 +38,10 @@ use crate::value::Truth;
 #[derive(Debug)]
 pub struct Router {
     routes: Vec<Route>,
-    /// For each route the index of its endpoint.
-    targets: Vec<u32>,
     endpoints: Vec<Sink>,
     program: Program,
     index: Index,
+    plans: Plans,
 }
 
 /// A router, and what its texts do that they do not seem to say.
@@ -90,18 +90,19 @@ impl Router {
     }
 
     fn new(routes: Vec<Route>, program: Program) -> Self {
+        let (index, proven) = Index::new(&routes, &program);
         let mut endpoints: Vec<Sink> = Vec::new();
         let mut known: HashMap<&Sink, u32> = HashMap::new();
-        let mut targets = Vec::with_capacity(routes.len());
-        for route in &routes {
-            targets.push(*known.entry(route.sink()).or_insert_with(|| {
+        let mut plans = Plans::default();
+        for (route, proven) in routes.iter().zip(proven) {
+            let target = *known.entry(route.sink()).or_insert_with(|| {
                 endpoints.push(route.sink().clone());
                 u32::try_from(endpoints.len() - 1).unwrap_or(u32::MAX)
-            }));
+            });
+            plans.push(&program, route, target, proven);
         }
         drop(known);
-        let index = Index::new(&routes, &program);
-        Self { routes, targets, endpoints, program, index }
+        Self { routes, endpoints, program, index, plans }
     }
 
     /// The routes, in the order of their specs.
@@ -128,8 +129,8 @@ impl Router {
         scratch.with(&self.program, message, |eval| {
             self.index.candidates(eval, candidates);
             for &index in candidates.iter() {
-                let Some(route) = self.routes.get(index as usize) else { continue };
-                if eval.is_true(route.root, self.index.proven(index)) {
+                let Some(plan) = self.plans.plan(index) else { continue };
+                if self.plans.tests(plan).iter().all(|test| eval.holds(test)) {
                     found.push(index as usize);
                 }
             }
@@ -164,10 +165,6 @@ impl Router {
 
     /// Makes deliveries of the routes found.
     fn settle(&self, matches: &mut Matches) {
-        matches.settle(self.endpoints.len(), |index| {
-            let endpoint = *self.targets.get(index)?;
-            let route = self.routes.get(index)?;
-            Some((endpoint as usize, route.priority(), route.time_to_live_secs()))
-        });
+        matches.settle(self.endpoints.len(), |index| self.plans.plan(u32::try_from(index).ok()?));
     }
 }

@@ -86,6 +86,8 @@ mod state;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "twins")]
+mod twins;
 mod writer;
 
 pub use error::OpenError;
@@ -94,3 +96,5 @@ pub use options::StoreOptions;
 pub use recovery::{Damage, Lost, Recovery};
 pub use sessions::SessionFile;
 pub use store::SegmentStore;
+#[cfg(feature = "twins")]
+pub use twins::TwinFile;

@@ -32,8 +32,22 @@ pub struct TransportLimits {
     pub max_deliveries: usize,
     /// The most bytes of deliveries to one connection that wait for the client's answer; one more may come on top.
     pub max_delivery_bytes: usize,
+    /// The most bytes of the head of an HTTP request, and the most that are read ahead of what is worked on.
+    pub max_request_head_bytes: usize,
+    /// The most bytes of the body of an HTTP request.
+    pub max_request_bytes: usize,
     /// The most bytes that wait for one connection's socket before it gets nothing more; one message may come on top.
     pub max_outbound_bytes: usize,
+    /// The most bytes that wait for one connection's socket at all, before the client counts as one that does not read:
+    /// methods, changes of its twin and answers go out even when it has more than
+    /// [`max_outbound_bytes`](Self::max_outbound_bytes) to read.
+    pub max_urgent_bytes: usize,
+    /// The most twin requests of one connection that wait for an answer; beyond it nothing more is read.
+    pub max_twin_requests: usize,
+    /// The most bytes of a change of reported properties; a larger one is answered with status 413.
+    pub max_twin_patch_bytes: usize,
+    /// The most bytes of an answer to a direct method; a larger one is no answer.
+    pub max_method_answer_bytes: usize,
     /// The most bytes of packets that have arrived in part, over all connections of clients that were let in.
     pub max_partial_bytes: usize,
     /// The most bytes of what has arrived in part, over all connections of clients that were not let in yet.
@@ -63,7 +77,13 @@ impl Default for TransportLimits {
             max_unacknowledged_bytes: 256 << 10,
             max_deliveries: 256,
             max_delivery_bytes: 256 << 10,
+            max_request_head_bytes: 32 << 10,
+            max_request_bytes: 4 << 20,
             max_outbound_bytes: 64 << 10,
+            max_urgent_bytes: 1 << 20,
+            max_twin_requests: 16,
+            max_twin_patch_bytes: 64 << 10,
+            max_method_answer_bytes: 128 << 10,
             max_partial_bytes: 64 << 20,
             max_partial_bytes_before_connect: 16 << 20,
             handshake_timeout: Duration::from_secs(20),

@@ -2,12 +2,14 @@
 
 mod common;
 
+use bytes::Bytes;
 use common::{start, start_with};
 use edge_core::{
     Channel, CloseReason, Feed, FeedSet, Identity, IncidentKind, Message, Settlement, Source, SystemKey,
+    TwinRequest,
 };
 use edge_transport::TransportLimits;
-use edge_transport::mqtt::packet::{ConnectCode, Packet, Publish, Quality};
+use edge_transport::mqtt::packet::{ConnectCode, Packet, Publish, Quality, v4};
 use edge_transport::testing::MqttClient;
 
 #[tokio::test]
@@ -162,4 +164,27 @@ async fn stopping_closes_what_is_not_open_and_waits_for_the_rest() {
     running.tasks.join_next().await.unwrap().unwrap();
     assert_eq!(running.resources.connections(), 0);
     assert!(MqttClient::dial(running.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_storm_of_twin_requests_is_answered_one_by_one() {
+    let running = start().await;
+    let mut client = running.client("d").await;
+    client.subscribe_to_requests().await.unwrap();
+    let mut bytes = Vec::new();
+    for n in 0..500 {
+        let topic = format!("$iothub/twin/PATCH/properties/reported/?$rid={n}");
+        let quality = Quality::AtMostOnce;
+        let publish = Publish { topic: &topic, quality, dup: false, retain: false, payload: b"{}" };
+        v4::encode(&Packet::Publish(publish), &mut bytes).unwrap();
+    }
+    client.send_bytes(&bytes).await.unwrap();
+    for n in 0..500 {
+        let topic = format!("$iothub/twin/res/204/?$rid={n}&$version=2");
+        let is_answer =
+            |packet: Packet<'_>| matches!(packet, Packet::Publish(answer) if answer.topic == topic);
+        assert!(client.receive(is_answer).await.unwrap());
+    }
+    assert_eq!(running.gateway.twin_requests().len(), 500);
+    assert_eq!(running.gateway.twin_requests()[0], TwinRequest::Report(Bytes::from_static(b"{}")));
 }

@@ -62,6 +62,13 @@ impl Twin {
         out.into()
     }
 
+    /// Returns the version of a stored twin without looking at the rest; `None` when the bytes are none.
+    #[must_use]
+    pub fn stored_version(stored: &[u8]) -> Option<u64> {
+        let mut header = stored.strip_prefix(&[FORMAT])?;
+        number(&mut header)
+    }
+
     /// Reads a twin from its stored form; its sections share the bytes.
     ///
     /// # Errors

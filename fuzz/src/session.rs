@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use edge_core::testing::clock::ManualClock;
 use edge_core::{
-    Authenticated, Channel, Clock, CloseReason, Delivery, FeedSet, Identity, Message, SessionEvent,
-    Settlement, Settler, Source, SystemKey, Timestamp,
+    Authenticated, Channel, Clock, CloseReason, Delivery, Feed, FeedSet, Identity, Message, MethodCall,
+    SessionEvent, Settlement, Settler, Source, SystemKey, Timestamp, TwinAnswer, TwinRequest,
 };
 use edge_transport::mqtt::packet::{Packet, v4};
 use edge_transport::mqtt::session::{Input, Opened, Output, Scratch, ServerSession};
@@ -53,6 +54,8 @@ struct Connection {
     who: Option<Identity>,
     opening: bool,
     receipts: usize,
+    /// The tags of twin requests that wait for an answer.
+    twins: Vec<Bytes>,
     closed: bool,
     delivered: u64,
     settled: Arc<Settled>,
@@ -76,6 +79,10 @@ impl Connection {
             max_message_bytes: 4096,
             max_unacknowledged_messages: 16,
             max_outbound_bytes: 4096,
+            max_urgent_bytes: 16 << 10,
+            max_twin_requests: 4,
+            max_twin_patch_bytes: 64,
+            max_method_answer_bytes: 64,
             max_deliveries: 4,
             ..TransportLimits::default()
         };
@@ -90,6 +97,7 @@ impl Connection {
             who: None,
             opening: false,
             receipts: 0,
+            twins: Vec::new(),
             closed: false,
             delivered: 0,
             settled: Arc::default(),
@@ -127,12 +135,26 @@ impl Connection {
                     assert!(self.who.is_some(), "subscribed to {feeds:?} for a stranger");
                     self.receipts += 1;
                 }
+                Output::Twin { tag, request } => {
+                    assert!(
+                        self.who.is_some() && !self.opening,
+                        "nothing is asked before the client is let in"
+                    );
+                    if let TwinRequest::Report(patch) = request {
+                        assert!(patch.len() <= self.limits.max_twin_patch_bytes);
+                    }
+                    self.twins.push(tag);
+                    assert!(self.twins.len() <= self.limits.max_twin_requests);
+                }
+                Output::AnswerMethod { answer, .. } => {
+                    assert!(answer.payload.len() <= self.limits.max_method_answer_bytes);
+                }
                 Output::Report(_, detail) => assert!(detail.len() < 4096, "a report is a line"),
                 Output::Close => self.closed = true,
                 _ => {}
             }
         }
-        let most = self.limits.max_outbound_bytes + 4 * self.limits.max_message_bytes;
+        let most = self.limits.max_urgent_bytes + 4 * self.limits.max_message_bytes;
         assert!(self.session.outbound().len() <= most, "what waits for the socket is bounded");
     }
 
@@ -157,7 +179,11 @@ impl Connection {
                 self.write();
             }
             5 => self.deliver(),
-            6 if self.random.one_in(64) => self.event(SessionEvent::Closed(CloseReason::TakenOver)),
+            6 => {
+                self.answer_twin();
+            }
+            7 => self.tell(),
+            8 if self.random.one_in(64) => self.event(SessionEvent::Closed(CloseReason::TakenOver)),
             _ => {}
         }
     }
@@ -170,7 +196,8 @@ impl Connection {
         if std::mem::take(&mut self.opening) {
             let identity = self.who.clone().expect("it said hello");
             let authenticated = Authenticated::new(identity, "sas", None);
-            let (resumed, feeds) = (self.random.one_in(2), FeedSet::EMPTY);
+            let resumed = self.random.one_in(2);
+            let feeds = if resumed { FeedSet::EMPTY.with(Feed::TwinResponses) } else { FeedSet::EMPTY };
             self.input(Input::Opened(Ok(Opened { authenticated, resumed, feeds })));
             true
         } else if self.receipts > 0 {
@@ -180,6 +207,35 @@ impl Connection {
             true
         } else {
             false
+        }
+    }
+
+    /// The gateway answers one of the twin requests; returns whether there was one.
+    fn answer_twin(&mut self) -> bool {
+        if self.closed || self.twins.is_empty() {
+            return false;
+        }
+        let at = self.random.below(self.twins.len());
+        let tag = self.twins.swap_remove(at);
+        let answer = match self.random.below(3) {
+            0 => TwinAnswer::new(204, "").with_version(self.random.next()),
+            1 => TwinAnswer::new(200, "{}"),
+            _ => TwinAnswer::new(503, "{}"),
+        };
+        self.input(Input::Event(SessionEvent::Twin { tag, answer }));
+        true
+    }
+
+    /// The gateway calls a method, or says that the desired properties have changed.
+    fn tell(&mut self) {
+        let event = if self.random.one_in(2) {
+            SessionEvent::Desired { version: self.random.next(), patch: Bytes::from_static(b"{}") }
+        } else {
+            let name = "a/b#".repeat(self.random.below(25));
+            SessionEvent::Method(MethodCall::new(self.random.next(), name, Bytes::new()))
+        };
+        if !self.closed {
+            self.input(Input::Event(event));
         }
     }
 
@@ -243,7 +299,7 @@ impl Connection {
 
     /// Does what lets a session go on that does not want bytes; returns whether there was anything.
     fn make_room(&mut self) -> bool {
-        self.answer() || self.write()
+        self.answer() || self.answer_twin() || self.write()
     }
 
     /// The client goes away, and everything must come to its end by itself.

@@ -1,7 +1,7 @@
 //! Topics and topic filters.
 
-use edge_core::Identity;
-use edge_transport::iothub::topic::{Inbound, Wanted, inbound, twin_not_implemented, wanted};
+use edge_core::{Identity, TwinAnswer};
+use edge_transport::iothub::topic::{Inbound, Wanted, inbound, wanted, write_twin_answer};
 
 /// Identities whose topics are close to each other.
 const CLIENTS: [&str; 7] = ["d", "d/m", "d/mm", "dd", "d+", "m/d", "modules"];
@@ -20,13 +20,19 @@ pub fn topic(data: &[u8]) {
                 assert!(text.contains(bag));
                 senders.push(client);
             }
-            Some(Inbound::Twin { rid } | Inbound::MethodResponse { rid }) => {
-                assert!(text.starts_with("$iothub/"));
+            Some(Inbound::Twin { operation, rid }) => {
+                assert!(text.starts_with("$iothub/twin/"), "{operation:?}");
                 if let Some(rid) = rid {
                     assert!(!rid.is_empty() && text.contains(rid));
-                    let (answer, _body) = twin_not_implemented(rid);
-                    assert!(answer.contains(rid));
+                    let mut answer = String::new();
+                    write_twin_answer(rid, &TwinAnswer::new(200, ""), &mut answer);
+                    assert!(answer.ends_with(rid));
                 }
+            }
+            Some(Inbound::MethodResponse { id, status }) => {
+                assert!(text.starts_with("$iothub/methods/res/"));
+                assert!(id.is_none() || text.contains("$rid="));
+                assert!(status.is_none() || text.contains(|c: char| c.is_ascii_digit()));
             }
             _ => {}
         }

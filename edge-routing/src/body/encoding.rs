@@ -14,7 +14,7 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// The encoding that `contentEncoding` names.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let is = |known: &str| name == known || name.eq_ignore_ascii_case(known);
         if is("utf-8") {
             Some(Self::Utf8)
         } else if is("utf-16") {

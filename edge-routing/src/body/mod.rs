@@ -14,14 +14,17 @@ pub(crate) use trie::Trie;
 
 use crate::fields::Fields;
 
+/// The content type of bodies that can be looked into.
+const JSON: &str = "application/json";
+
 /// Whether the message says that its body is JSON, and in which encoding.
 ///
 /// # Source
 /// Route language §6.
 pub(crate) fn declared_encoding<F: Fields + ?Sized>(fields: &F) -> Option<encoding::Encoding> {
-    let content_type = fields.system_property("contentType").flatten()?;
-    if !content_type.eq_ignore_ascii_case("application/json") {
+    let content_type = fields.content_type()?;
+    if content_type != JSON && !content_type.eq_ignore_ascii_case(JSON) {
         return None;
     }
-    encoding::Encoding::named(fields.system_property("contentEncoding").flatten()?)
+    encoding::Encoding::named(fields.content_encoding()?)
 }

@@ -10,6 +10,7 @@ use super::path::Segment;
 use super::trie::{NodeId, ROOT, Trie};
 use crate::json::{Cursor, Json, Malformed, RawStr, parse};
 use crate::limits::MAX_BODY_DEPTH;
+use crate::number::parse_json;
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,7 +113,7 @@ struct Scan<'s, 'm> {
 impl<'m> Scan<'_, 'm> {
     fn object(&mut self, cursor: &mut Cursor<'m>, node: NodeId, depth: usize) -> Result<(), Malformed> {
         cursor.members(depth, |cursor, name| {
-            let child = self.trie.named(node, self.unescape(name));
+            let child = self.trie.named(node, if name.escaped { self.unescape(name) } else { name.raw });
             self.child(cursor, child, depth)
         })
     }
@@ -146,7 +147,7 @@ impl<'m> Scan<'_, 'm> {
             Some(b't') => cursor.word("true").map(|()| BodyValue::Bool(true))?,
             Some(b'f') => cursor.word("false").map(|()| BodyValue::Bool(false))?,
             Some(b'n') => cursor.word("null").map(|()| BodyValue::Null)?,
-            _ => BodyValue::Number(cursor.number()?.parse().unwrap_or(f64::NAN)),
+            _ => BodyValue::Number(parse_json(cursor.number()?)),
         };
         if let Some(slot) = self.trie.slot(child) {
             self.out.put(slot, value);
@@ -170,16 +171,13 @@ impl<'m> Scan<'_, 'm> {
     }
 
     fn unescape(&self, raw: RawStr<'m>) -> &'m str {
-        if !raw.escaped {
-            return raw.raw;
-        }
         let mut text = BumpString::with_capacity_in(raw.raw.len(), self.bump);
         raw.unescape_to(&mut text);
         text.into_bump_str()
     }
 
     fn string(&self, raw: RawStr<'m>) -> BodyValue<'m> {
-        let text = self.unescape(raw);
+        let text = if raw.escaped { self.unescape(raw) } else { raw.raw };
         if is_date(text) { BodyValue::Structured } else { BodyValue::Str(text) }
     }
 }

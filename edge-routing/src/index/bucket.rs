@@ -68,7 +68,9 @@ impl Bucket {
 
     /// Adds to `found` the routes that may match; some may be added twice.
     pub(super) fn candidates<F: Fields + ?Sized>(&self, eval: &mut Eval<'_, F>, found: &mut Vec<u32>) {
-        found.extend_from_slice(&self.always);
+        if !self.always.is_empty() {
+            found.extend_from_slice(&self.always);
+        }
         match &self.ways {
             None => {
                 for (leaf, probe) in &self.probes {

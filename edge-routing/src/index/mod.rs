@@ -33,8 +33,6 @@ pub(crate) use set::{Interval, Text, ValueSet};
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     nodes: Vec<Node>,
-    /// For each route the item of its `AND` that being found already proves, if there is one.
-    proven: Vec<Option<u8>>,
 }
 
 /// A place in the tree of sources.
@@ -45,7 +43,8 @@ struct Node {
 }
 
 impl Index {
-    pub(crate) fn new(routes: &[Route], program: &Program) -> Self {
+    /// The index, and for each route the item of its `AND` that being found already proves, if there is one.
+    pub(crate) fn new(routes: &[Route], program: &Program) -> (Self, Vec<Option<u8>>) {
         let bump = Bump::new();
         let chosen = choose(routes, program);
         let proven = routes
@@ -53,7 +52,7 @@ impl Index {
             .zip(&chosen)
             .map(|(route, demand)| proven(program, route, demand.as_ref()))
             .collect();
-        let mut index = Self { nodes: alloc::vec![Node::default()], proven };
+        let mut index = Self { nodes: alloc::vec![Node::default()] };
         let mut by_node: HashMap<usize, Vec<(u32, Option<Demand>)>> = HashMap::new();
         for ((number, route), demand) in (0..).zip(routes).zip(chosen) {
             let mut at = 0;
@@ -67,7 +66,7 @@ impl Index {
                 node.bucket = Bucket::new(routes, program);
             }
         }
-        index
+        (index, proven)
     }
 
     fn child(&mut self, at: usize, segment: &str) -> usize {
@@ -81,11 +80,6 @@ impl Index {
         next
     }
 
-    /// The item of a route's `AND` that needs no evaluation when the route is among the candidates.
-    pub(crate) fn proven(&self, route: u32) -> Option<u8> {
-        self.proven.get(route as usize).copied().flatten()
-    }
-
     /// Puts into `found` the routes that may match the message: all that do, and few others, each once, ascending.
     pub(crate) fn candidates<F: Fields + ?Sized>(&self, eval: &mut Eval<'_, F>, found: &mut Vec<u32>) {
         found.clear();
@@ -93,20 +87,24 @@ impl Index {
         let Some(path) = source.strip_prefix('/').or(if source.is_empty() { Some("") } else { None }) else {
             return;
         };
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let mut segments = path.split('/');
+        let mut path = Some(path.strip_suffix('/').unwrap_or(path));
         let mut at = self.nodes.first();
         while let Some(node) = at {
             node.bucket.candidates(eval, found);
             if node.children.is_empty() {
                 break;
             }
-            let Some(segment) = segments.next() else { break };
+            let Some(rest) = path else { break };
+            let end = rest.bytes().position(|byte| byte == b'/');
+            let segment = end.map_or(rest, |end| rest.get(..end).unwrap_or(""));
+            path = end.and_then(|end| rest.get(end + 1..));
             let folded = text::fold(segment, eval.bump());
             at = node.children.get(folded).and_then(|&child| self.nodes.get(child));
         }
-        found.sort_unstable();
-        found.dedup();
+        if !found.is_sorted_by(|a, b| a < b) {
+            found.sort_unstable();
+            found.dedup();
+        }
     }
 }
 

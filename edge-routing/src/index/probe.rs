@@ -13,7 +13,7 @@ use crate::value::Value;
 /// Routes by the value of a leaf.
 #[derive(Debug, Default)]
 pub(super) struct Probe {
-    texts: HashMap<Box<str>, Vec<u32>>,
+    texts: Texts,
     prefixes: HashMap<Box<str>, Vec<u32>>,
     /// The lengths of the prefixes, ascending.
     prefix_lengths: Vec<usize>,
@@ -34,15 +34,26 @@ struct Numbers {
     all: Vec<u32>,
 }
 
+/// Routes by a whole text: a few side by side, many in a table.
+#[derive(Debug)]
+enum Texts {
+    Few(Vec<(Box<str>, Vec<u32>)>),
+    Many(HashMap<Box<str>, Vec<u32>>),
+}
+
+/// More texts than this are in a table.
+const FEW: usize = 4;
+
 impl Probe {
     pub(super) fn new(sets: Vec<(ValueSet, u32)>) -> Self {
         let mut probe = Self::default();
         let mut reads = Vec::new();
         let mut numbers = Vec::new();
+        let mut texts: HashMap<Box<str>, Vec<u32>> = HashMap::new();
         for (set, route) in sets {
             match set.text {
                 Text::None => {}
-                Text::Is(text) => probe.texts.entry(text).or_default().push(route),
+                Text::Is(text) => texts.entry(text).or_default().push(route),
                 Text::Prefix(prefix) => probe.prefixes.entry(prefix).or_default().push(route),
                 Text::Reads(interval) => reads.push((interval, route)),
                 Text::Any => probe.any_text.push(route),
@@ -60,6 +71,8 @@ impl Probe {
                 probe.null.push(route);
             }
         }
+        probe.texts =
+            if texts.len() > FEW { Texts::Many(texts) } else { Texts::Few(texts.into_iter().collect()) };
         probe.prefix_lengths = probe.prefixes.keys().map(|prefix| prefix.len()).collect();
         probe.prefix_lengths.sort_unstable();
         probe.prefix_lengths.dedup();
@@ -88,7 +101,7 @@ impl Probe {
     }
 
     fn find_text(&self, text: &str, found: &mut Vec<u32>) {
-        if let Some(routes) = self.texts.get(text) {
+        if let Some(routes) = self.texts.routes(text) {
             found.extend_from_slice(routes);
         }
         for &length in &self.prefix_lengths {
@@ -102,7 +115,24 @@ impl Probe {
         {
             self.reads.find(value, found);
         }
-        found.extend_from_slice(&self.any_text);
+        if !self.any_text.is_empty() {
+            found.extend_from_slice(&self.any_text);
+        }
+    }
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Texts {
+    fn routes(&self, text: &str) -> Option<&Vec<u32>> {
+        match self {
+            Self::Few(list) => list.iter().find(|(known, _)| **known == *text).map(|(_, routes)| routes),
+            Self::Many(table) => table.get(text),
+        }
     }
 }
 

@@ -55,23 +55,63 @@ fn unicode(text: &str) -> (char, usize) {
     }
 }
 
-/// How many bytes of a string come before one that ends it, begins an escape, or may not stand in it.
-fn plain_run(bytes: &[u8]) -> usize {
+/// Whether a byte ends a string, begins an escape, or may not stand in a string.
+const fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// How many of eight bytes come before a special one; `None` when none is special.
+#[inline]
+fn plain_word(word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
     // The top bit of every byte that is below `limit`, exact up to the first such byte.
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word & TOPS;
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
     let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let special = below(word, 0x20) | equal(word, b'"') | equal(word, b'\\');
-        if special != 0 {
-            return index * 8 + (special.trailing_zeros() / 8) as usize;
+    let word = u64::from_le_bytes(word);
+    let special = (below(word, 0x20) | equal(word, b'"') | equal(word, b'\\')) & TOPS;
+    (special != 0).then(|| (special.trailing_zeros() / 8) as usize)
+}
+
+/// Where in `bytes`, from `at` on, the first special one is.
+#[inline]
+fn plain_end(bytes: &[u8], at: usize) -> usize {
+    // Most names and many texts end within eight bytes.
+    match bytes.get(at..).and_then(<[u8]>::first_chunk::<8>).map(|word| plain_word(*word)) {
+        Some(Some(run)) => at + run,
+        Some(None) => plain_end_far(bytes, at + 8),
+        None => plain_end_far(bytes, at),
+    }
+}
+
+fn plain_end_far(bytes: &[u8], mut at: usize) -> usize {
+    let mut words = 0_u32;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        if let Some(run) = plain_word(*word) {
+            return at + run;
+        }
+        at += 8;
+        words += 1;
+        // Long texts go in blocks, which the compiler turns into wide instructions.
+        while words >= 2
+            && let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>)
+            && !block.iter().fold(false, |found, &byte| found | is_special(byte))
+        {
+            at += 32;
         }
     }
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
-    words.len() * 8 + rest.iter().position(special).unwrap_or(rest.len())
+    while bytes.get(at).is_some_and(|&byte| !is_special(byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the digits that begin at `at` end.
+fn digits(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
 }
 
 /// Reads one token after the other; every method leaves the cursor behind what it read.
@@ -91,10 +131,11 @@ impl<'t> Cursor<'t> {
     }
 
     /// The next byte that is not blank, without reading it.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(byte);
             }
             self.at += 1;
@@ -103,6 +144,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Reads `byte`, which must come next.
+    #[inline]
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.peek() == Some(byte) {
             self.at += 1;
@@ -113,6 +155,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Reads `byte` if it comes next.
+    #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -130,17 +173,38 @@ impl<'t> Cursor<'t> {
     }
 
     /// Reads a string, its opening quote included.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<RawStr<'t>, Malformed> {
-        self.expect(b'"')?;
+        self.peek();
+        let start = self.at + 1;
+        let Some(escaped) = self.skip_string() else { return self.malformed() };
+        Ok(RawStr { raw: self.text.get(start..self.at - 1).unwrap_or(""), escaped })
+    }
+
+    /// Reads a string that begins here, without keeping it, and returns whether it has escapes; `None` when it is
+    /// none.
+    #[inline]
+    fn skip_string(&mut self) -> Option<bool> {
         let bytes = self.text.as_bytes();
-        let start = self.at;
-        let mut escaped = false;
+        if bytes.get(self.at) != Some(&b'"') {
+            return None;
+        }
+        self.at = plain_end(bytes, self.at + 1);
+        let escaped = bytes.get(self.at) != Some(&b'"');
+        if escaped {
+            self.behind_escapes()?;
+        }
+        self.at += 1;
+        Some(escaped)
+    }
+
+    /// Goes from a special byte of a string to its closing quote.
+    fn behind_escapes(&mut self) -> Option<()> {
+        let bytes = self.text.as_bytes();
         loop {
-            self.at += plain_run(bytes.get(self.at..).unwrap_or(&[]));
             match bytes.get(self.at) {
-                Some(b'"') => break,
+                Some(b'"') => return Some(()),
                 Some(b'\\') => {
-                    escaped = true;
                     self.at += match bytes.get(self.at + 1) {
                         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
                         Some(b'u')
@@ -150,50 +214,51 @@ impl<'t> Cursor<'t> {
                         {
                             6
                         }
-                        _ => return self.malformed(),
+                        _ => return None,
                     };
                 }
-                _ => return self.malformed(),
+                _ => return None,
             }
+            self.at = plain_end(bytes, self.at);
         }
-        let raw = self.text.get(start..self.at).unwrap_or("");
-        self.at += 1;
-        Ok(RawStr { raw, escaped })
     }
 
     /// Reads a number and returns its text.
     pub(crate) fn number(&mut self) -> Result<&'t str, Malformed> {
+        let start = self.at;
+        self.skip_number()?;
+        Ok(self.text.get(start..self.at).unwrap_or(""))
+    }
+
+    fn skip_number(&mut self) -> Result<(), Malformed> {
         let bytes = self.text.as_bytes();
         let start = self.at;
-        let digits =
-            |at: usize| bytes.get(at..).unwrap_or(&[]).iter().take_while(|b| b.is_ascii_digit()).count();
-        if bytes.get(self.at) == Some(&b'-') {
-            self.at += 1;
-        }
-        let whole = digits(self.at);
-        if whole == 0 || (whole > 1 && bytes.get(self.at) == Some(&b'0')) {
+        self.at += usize::from(bytes.get(start) == Some(&b'-'));
+        let whole = self.at;
+        self.at = digits(bytes, whole);
+        if self.at == whole || (self.at > whole + 1 && bytes.get(whole) == Some(&b'0')) {
+            self.at = whole;
             return self.malformed();
         }
-        self.at += whole;
         if bytes.get(self.at) == Some(&b'.') {
-            let fraction = digits(self.at + 1);
-            if fraction == 0 {
-                return self.malformed();
-            }
-            self.at += 1 + fraction;
+            self.some_digits(1)?;
         }
         if matches!(bytes.get(self.at), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(bytes.get(self.at), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            let exponent = digits(self.at);
-            if exponent == 0 {
-                return self.malformed();
-            }
-            self.at += exponent;
+            let sign = matches!(bytes.get(self.at + 1), Some(b'+' | b'-'));
+            self.some_digits(1 + usize::from(sign))?;
         }
-        Ok(self.text.get(start..self.at).unwrap_or(""))
+        Ok(())
+    }
+
+    /// Reads so many bytes, and digits behind them, at least one.
+    fn some_digits(&mut self, behind: usize) -> Result<(), Malformed> {
+        let first = self.at + behind;
+        let end = digits(self.text.as_bytes(), first);
+        if end == first {
+            return self.malformed();
+        }
+        self.at = end;
+        Ok(())
     }
 
     /// Reads a whole value and returns its text.
@@ -207,13 +272,13 @@ impl<'t> Cursor<'t> {
     /// Reads a whole value without keeping it.
     pub(crate) fn skip(&mut self, depth: usize) -> Result<(), Malformed> {
         match self.peek() {
-            Some(b'"') => self.string().map(|_| ()),
+            Some(b'"') => self.skip_string().map_or_else(|| self.malformed(), |_| Ok(())),
             Some(b'{') => self.members(depth, |cursor, _| cursor.skip(depth.saturating_sub(1))),
             Some(b'[') => self.items(depth, |cursor, _| cursor.skip(depth.saturating_sub(1))),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
             Some(b'n') => self.word("null"),
-            _ => self.number().map(|_| ()),
+            _ => self.skip_number(),
         }
     }
 
@@ -231,7 +296,6 @@ impl<'t> Cursor<'t> {
             return Ok(());
         }
         loop {
-            self.peek();
             let name = self.string()?;
             self.expect(b':')?;
             member(self, name)?;

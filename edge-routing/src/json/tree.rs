@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Cursor, Malformed, RawStr};
+use crate::number::parse_json;
 
 /// A JSON value. Objects keep the order of their members; of several members of one name the last counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +108,7 @@ fn read(cursor: &mut Cursor<'_>, depth: usize) -> Result<Json, Malformed> {
         Some(b't') => cursor.word("true").map(|()| Json::Bool(true))?,
         Some(b'f') => cursor.word("false").map(|()| Json::Bool(false))?,
         Some(b'n') => cursor.word("null").map(|()| Json::Null)?,
-        _ => Json::Number(cursor.number()?.parse().unwrap_or(f64::NAN)),
+        _ => Json::Number(parse_json(cursor.number()?)),
     })
 }
 

@@ -4,21 +4,27 @@
 //! |---|---|---|
 //! | device sends | `devices/{d}/messages/events/{bag}` | telemetry |
 //! | module sends | `devices/{d}/modules/{m}/messages/events/{bag}` | telemetry, or an output with `$.on` |
-//! | both send | `$iothub/twin/…/?$rid={rid}` | twin requests |
-//! | both send | `$iothub/methods/res/{status}/?$rid={rid}` | the answer to a method |
+//! | both send | `$iothub/twin/GET/?$rid={rid}` | a request for the whole twin |
+//! | both send | `$iothub/twin/PATCH/properties/reported/?$rid={rid}` | a change of the reported properties |
+//! | both send | `$iothub/methods/res/{status}/?$rid={id}` | the answer to a method |
 //! | device asks for | `devices/{d}/messages/devicebound/#` | cloud-to-device messages |
 //! | module asks for | `devices/{d}/modules/{m}/messages/devicebound/#` | the same for a module |
 //! | module asks for | `devices/{d}/modules/{m}/inputs/#`, `…/inputs/{input}/#`, `devices/{d}/modules/{m}/#` | its inputs |
 //! | both ask for | `$iothub/twin/res/#` | answers to twin requests |
 //! | both ask for | `$iothub/twin/PATCH/properties/desired/#` | changes of the desired properties |
 //! | both ask for | `$iothub/methods/POST/#` | methods |
+//! | both receive | `$iothub/twin/res/{status}/?$rid={rid}[&$version={v}]` | the answer to a twin request |
+//! | both receive | `$iothub/twin/PATCH/properties/desired/?$version={v}` | a change of the desired properties |
+//! | both receive | `$iothub/methods/POST/{method}/?$rid={id}` | a method to carry out |
 //!
 //! # Source
 //! Azure IoT Hub, "Communicate with IoT Hub using the MQTT protocol"; Azure IoT Edge's hub for modules.
 
-use edge_core::{Channel, Delivery, Feed, Identity, Message};
+use std::fmt::Write as _;
 
-use super::bag;
+use edge_core::{Channel, Delivery, Feed, Identity, Message, MethodCall, TwinAnswer};
+
+use super::{bag, percent};
 
 /// What a topic that a client publishes to means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +37,28 @@ pub enum Inbound<'a> {
     },
     /// A request about the client's twin.
     Twin {
+        /// What is asked; `None` for what clients cannot ask.
+        operation: Option<TwinOperation>,
         /// The request id, as it stands; `None` when there is none.
         rid: Option<&'a str>,
     },
     /// The answer to a method.
     MethodResponse {
-        /// The request id, as it stands; `None` when there is none.
-        rid: Option<&'a str>,
+        /// The number of the call; `None` when it is missing or no number.
+        id: Option<u64>,
+        /// The status; `None` when it is missing or no number.
+        status: Option<i32>,
     },
+}
+
+/// What a client can ask of its twin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TwinOperation {
+    /// To read all of it.
+    Read,
+    /// To change the reported properties.
+    Report,
 }
 
 /// Returns what publishing to `topic` means for the client `who`; `None` when the topic is not that client's.
@@ -57,13 +77,7 @@ pub enum Inbound<'a> {
 #[must_use]
 pub fn inbound<'a>(who: &Identity, topic: &'a str) -> Option<Inbound<'a>> {
     if let Some(rest) = topic.strip_prefix("$iothub/") {
-        return if rest.starts_with("twin/") {
-            Some(Inbound::Twin { rid: rid(rest) })
-        } else if rest.starts_with("methods/res/") {
-            Some(Inbound::MethodResponse { rid: rid(rest) })
-        } else {
-            None
-        };
+        return request(rest);
     }
     let rest = own(who, topic)?.strip_prefix("messages/events")?;
     let bag = match rest.as_bytes().first() {
@@ -72,7 +86,7 @@ pub fn inbound<'a>(who: &Identity, topic: &'a str) -> Option<Inbound<'a>> {
         Some(b'?') => rest.strip_prefix('?')?,
         Some(_) => return None,
     };
-    Some(Inbound::Telemetry { bag: bag.strip_suffix('/').unwrap_or(bag) })
+    Some(Inbound::Telemetry { bag: without_slash(bag) })
 }
 
 /// Returns what follows the client's own prefix, `devices/{d}/` or `devices/{d}/modules/{m}/`.
@@ -84,10 +98,29 @@ fn own<'a>(who: &Identity, topic: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Returns the value of `$rid` in the query at the end of a topic.
-fn rid(topic: &str) -> Option<&str> {
-    let (_, query) = topic.rsplit_once("/?")?;
-    query.split('&').find_map(|pair| pair.strip_prefix("$rid=")).filter(|rid| !rid.is_empty())
+/// Returns what a topic means that begins with `$iothub/`, by what follows.
+fn request(topic: &str) -> Option<Inbound<'_>> {
+    let (path, query) = topic.split_once('?').unwrap_or((topic, ""));
+    let rid = query.split('&').find_map(|pair| pair.strip_prefix("$rid=")).filter(|rid| !rid.is_empty());
+    if let Some(what) = path.strip_prefix("twin/") {
+        let operation = match without_slash(what) {
+            "GET" => Some(TwinOperation::Read),
+            "PATCH/properties/reported" => Some(TwinOperation::Report),
+            _ => None,
+        };
+        return Some(Inbound::Twin { operation, rid });
+    }
+    let status = path.strip_prefix("methods/res/")?;
+    let id = rid.filter(|rid| rid.bytes().all(|byte| byte.is_ascii_digit()));
+    Some(Inbound::MethodResponse {
+        id: id.and_then(|id| id.parse().ok()),
+        status: without_slash(status).parse().ok(),
+    })
+}
+
+/// Returns a part of a topic without the slash that it may end with.
+fn without_slash(text: &str) -> &str {
+    text.strip_suffix('/').unwrap_or(text)
 }
 
 /// What a topic filter asks for.
@@ -170,110 +203,63 @@ fn write_outbound(who: &Identity, channel: &Channel, message: &Message, out: &mu
     bag::write(message, out);
 }
 
-/// Returns the topic and body that answer a twin request which is not served.
+/// Writes the topic of an answer to the twin request `rid` to the end of `out`.
+///
+/// # Examples
+/// ```
+/// use edge_core::TwinAnswer;
+/// use edge_transport::iothub::topic::write_twin_answer;
+///
+/// let mut topic = String::new();
+/// write_twin_answer("a-1", &TwinAnswer::new(204, "").with_version(7), &mut topic);
+/// assert_eq!(topic, "$iothub/twin/res/204/?$rid=a-1&$version=7");
+/// ```
+pub fn write_twin_answer(rid: &str, answer: &TwinAnswer, out: &mut String) {
+    // Writing to a text cannot fail.
+    let _written = write!(out, "$iothub/twin/res/{}/?$rid={rid}", answer.status);
+    if let Some(version) = answer.version {
+        let _written = write!(out, "&$version={version}");
+    }
+}
+
+/// Writes the topic of a change that leads to this version of the desired properties to the end of `out`.
+pub fn write_desired(version: u64, out: &mut String) {
+    // Writing to a text cannot fail.
+    let _written = write!(out, "$iothub/twin/PATCH/properties/desired/?$version={version}");
+}
+
+/// Writes the topic of a direct method to the end of `out`.
+///
+/// The method's name stands as it is, but for the characters that would end it or that no topic can hold: those are
+/// percent-encoded, which the Python SDK takes back.
+///
+/// # Examples
+/// ```
+/// use edge_core::MethodCall;
+/// use edge_transport::iothub::topic::write_method;
+///
+/// let mut topic = String::new();
+/// write_method(&MethodCall::new(7, "reboot now/1".to_owned(), "null".into()), &mut topic);
+/// assert_eq!(topic, "$iothub/methods/POST/reboot now%2F1/?$rid=7");
+/// ```
 ///
 /// # Source
-/// Azure IoT Hub answers twin requests on `$iothub/twin/res/{status}/?$rid={rid}`; the Python SDK reads the status, the
-/// Node SDK only the body's `errorCode`.
-#[must_use]
-pub fn twin_not_implemented(rid: &str) -> (String, &'static [u8]) {
-    let topic = format!("$iothub/twin/res/501/?$rid={rid}");
-    (topic, br#"{"errorCode":501000,"message":"twins are not served by this gateway"}"#)
+/// Azure IoT Hub does not encode the name. Encoding the few is our choice, because the SDKs would take the first part of
+/// a name with a slash for the whole.
+pub fn write_method(call: &MethodCall, out: &mut String) {
+    out.push_str("$iothub/methods/POST/");
+    let is_plain = |c: char| !matches!(c, '/' | '?' | '#' | '+') && !c.is_control();
+    let mut encoded = [0; 4];
+    for c in call.name.chars() {
+        if is_plain(c) {
+            out.push(c);
+        } else {
+            percent::encode_into(c.encode_utf8(&mut encoded), out);
+        }
+    }
+    // Writing to a text cannot fail.
+    let _written = write!(out, "/?$rid={}", call.id);
 }
 
 #[cfg(test)]
-mod tests {
-    use edge_core::Source;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn check_bag(who: &str, topic: &str, bag: &str) {
-        assert_eq!(inbound(&who.parse().unwrap(), topic), Some(Inbound::Telemetry { bag }), "{topic}");
-    }
-
-    fn check_foreign(who: &str, topic: &str) {
-        assert_eq!(inbound(&who.parse().unwrap(), topic), None, "{topic}");
-    }
-
-    #[test]
-    fn telemetry_topics() {
-        check_bag("d", "devices/d/messages/events", "");
-        check_bag("d", "devices/d/messages/events/", "");
-        check_bag("d", "devices/d/messages/events/a=1", "a=1");
-        check_bag("d", "devices/d/messages/events/a=1/", "a=1");
-        check_bag("d", "devices/d/messages/events?a=1", "a=1");
-        check_bag("d", "devices/d/messages/events/?a=1", "a=1");
-        check_bag("d?x", "devices/d?x/messages/events/a=1", "a=1");
-        check_bag("d/m", "devices/d/modules/m/messages/events/%24.on=o", "%24.on=o");
-    }
-
-    #[test]
-    fn foreign_topics() {
-        check_foreign("d", "devices/e/messages/events/");
-        check_foreign("d", "devices/dd/messages/events/");
-        check_foreign("d", "devices/D/messages/events/");
-        check_foreign("d", "devices/d/modules/m/messages/events/");
-        check_foreign("d/m", "devices/d/messages/events/");
-        check_foreign("d/m", "devices/d/modules/n/messages/events/");
-        check_foreign("d", "devices/d/messages/eventsX");
-        check_foreign("d", "devices/d/messages/devicebound/");
-        check_foreign("d", "weather");
-        check_foreign("d", "$iothub/other/");
-        check_foreign("d", "$SYS/x");
-    }
-
-    #[test]
-    fn request_ids() {
-        let who = "d".parse().unwrap();
-        let twin = |topic| inbound(&who, topic);
-        assert_eq!(twin("$iothub/twin/GET/?$rid=a-b"), Some(Inbound::Twin { rid: Some("a-b") }));
-        assert_eq!(
-            twin("$iothub/twin/PATCH/properties/reported/?$version=1&$rid=7"),
-            Some(Inbound::Twin { rid: Some("7") })
-        );
-        assert_eq!(twin("$iothub/twin/GET/?$rid="), Some(Inbound::Twin { rid: None }));
-        assert_eq!(twin("$iothub/twin/GET/"), Some(Inbound::Twin { rid: None }));
-        assert_eq!(twin("$iothub/methods/res/200/?$rid=1"), Some(Inbound::MethodResponse { rid: Some("1") }));
-    }
-
-    fn check_wanted(who: &str, filter: &str, expected: Wanted) {
-        assert_eq!(wanted(&who.parse().unwrap(), filter), expected, "{filter}");
-    }
-
-    #[test]
-    fn filters() {
-        check_wanted("d", "devices/d/messages/devicebound/#", Wanted::Feed(Feed::CloudToDevice));
-        check_wanted("d/m", "devices/d/modules/m/messages/devicebound/#", Wanted::Feed(Feed::CloudToDevice));
-        check_wanted("d/m", "devices/d/modules/m/inputs/#", Wanted::Feed(Feed::Inputs));
-        check_wanted("d/m", "devices/d/modules/m/inputs/a/#", Wanted::Feed(Feed::Inputs));
-        check_wanted("d/m", "devices/d/modules/m/#", Wanted::Feed(Feed::Inputs));
-        check_wanted("d", "$iothub/methods/POST/#", Wanted::Feed(Feed::Methods));
-        check_wanted("d/m", "devices/d/messages/devicebound/#", Wanted::Foreign);
-        check_wanted("d", "devices/d/modules/m/inputs/#", Wanted::Foreign);
-        check_wanted("d", "devices/e/messages/devicebound/#", Wanted::Foreign);
-        check_wanted("d", "devices/d/inputs/#", Wanted::Nothing);
-        check_wanted("d", "#", Wanted::Nothing);
-        check_wanted("d", "devices/+/messages/devicebound/#", Wanted::Foreign);
-    }
-
-    #[test]
-    fn outbound_topics_keep_their_slash() {
-        let message = Message::builder(&Source::telemetry()).build();
-        let check = |who: &str, channel: Channel, expected: &str| {
-            let mut topic = String::new();
-            write_outbound(&who.parse().unwrap(), &channel, &message, &mut topic);
-            assert_eq!(topic, expected);
-        };
-        check("d/m", Channel::Input("in".parse().unwrap()), "devices/d/modules/m/inputs/in/");
-        check("d", Channel::CloudToDevice, "devices/d/messages/devicebound/");
-    }
-
-    proptest! {
-        #[test]
-        fn any_topic_is_read_without_a_panic(topic in "(devices/d/|\\$iothub/|)\\PC{0,40}") {
-            let who = "d".parse().unwrap();
-            let _either_way = (inbound(&who, &topic), wanted(&who, &topic));
-        }
-    }
-}
+mod tests;

@@ -56,6 +56,7 @@ struct Waits {
     open: bool,
     receipt: bool,
     event: bool,
+    urgent: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -120,6 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             || (self.opening.is_some() && !waits.open)
             || (!self.receipts.is_empty() && !waits.receipt)
             || (self.session.is_some() && self.core.wants_event() && !waits.event)
+            || (self.session.is_some() && !waits.event && !waits.urgent)
     }
 
     /// Does what the core says.
@@ -149,6 +151,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Output::Unsubscribe(feeds) => {
                     if let Some(session) = &mut self.session {
                         self.receipts.push_back(session.unsubscribe(feeds));
+                    }
+                }
+                Output::Twin { tag, request } => {
+                    if let Some(session) = &mut self.session {
+                        session.twin(tag, request);
+                    }
+                }
+                Output::AnswerMethod { id, answer } => {
+                    if let Some(session) = &mut self.session {
+                        session.answer_method(id, answer);
                     }
                 }
                 Output::Report(kind, detail) => self.report(kind, &detail),
@@ -301,12 +313,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
-        while !waits.event
+        // What the socket takes is written first: only a client that does not read is to have much waiting for it.
+        while !(waits.event || waits.urgent)
+            && (waits.write || !self.core.is_outbound_full())
             && let Some(session) = &mut self.session
-            && let Poll::Ready(event) = session.poll_urgent(cx)
         {
-            self.core.handle_input(now, Input::Event(event), &mut workspace.scratch);
-            self.obey();
+            match session.poll_urgent(cx) {
+                Poll::Pending => waits.urgent = true,
+                Poll::Ready(event) => {
+                    self.core.handle_input(now, Input::Event(event), &mut workspace.scratch);
+                    self.obey();
+                }
+            }
         }
     }
 

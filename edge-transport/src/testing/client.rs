@@ -8,6 +8,8 @@ use tokio::net::TcpStream;
 
 use crate::mqtt::packet::{Connect, ConnectCode, FiltersBuf, Packet, Publish, QoS, Quality, v4};
 
+mod requests;
+
 /// The largest packet that the client takes.
 const MAX_PACKET_BYTES: usize = 1 << 20;
 

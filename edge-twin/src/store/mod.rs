@@ -56,7 +56,7 @@ pub trait TwinStore: fmt::Debug + Send + Sync + 'static {
     /// is now.
     ///
     /// # Cancel safety
-    /// Detached: once polled, the twin is saved or refused whether or not the future is kept.
+    /// Whole or not at all: of a save whose future is dropped nobody hears whether it was made.
     async fn save(
         &self,
         identity: &Identity,
@@ -67,7 +67,7 @@ pub trait TwinStore: fmt::Debug + Send + Sync + 'static {
     /// Removes a twin; returns whether there was one.
     ///
     /// # Cancel safety
-    /// Detached: once polled, the twin is removed whether or not the future is kept.
+    /// Whole or not at all: of a removal whose future is dropped nobody hears whether it was made.
     async fn remove(&self, identity: &Identity) -> Result<bool, TwinStoreError>;
 
     /// Returns up to `limit` twins behind an identity, or from the first one; a page may be shorter than asked for when

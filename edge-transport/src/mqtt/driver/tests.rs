@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use edge_core::CloseReason;
+use bytes::Bytes;
+use edge_core::{Channel, CloseReason, Message, MethodAnswer, MethodCall, Source, TwinRequest};
 use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -153,4 +154,90 @@ async fn one_read_is_one_batch() {
         );
     }
     assert_eq!(pair.gateway.batches(), [100]);
+}
+
+/// A client that is let in and subscribed to all that is not a message.
+async fn listening(limits: TransportLimits, pipe_bytes: usize) -> Pair {
+    let mut pair = open(limits, pipe_bytes).await;
+    pair.client.subscribe_to_requests().await.unwrap();
+    pair
+}
+
+#[tokio::test(start_paused = true)]
+async fn twins_and_methods_go_both_ways() {
+    let mut pair = listening(TransportLimits::default(), 1024).await;
+    let read = pair.client.twin(&TwinRequest::Read).await.unwrap();
+    assert_eq!((read.status, read.version), (200, None));
+    let report = TwinRequest::Report(Bytes::from_static(b"{\"a\":1}"));
+    let reported = pair.client.twin(&report).await.unwrap();
+    assert_eq!((reported.status, reported.version), (204, Some(2)));
+    assert_eq!(pair.gateway.twin_requests(), [TwinRequest::Read, report]);
+
+    let who = "d".parse().unwrap();
+    pair.gateway.desire(&who, 4, &Bytes::from_static(b"{\"$version\":4}"));
+    assert_eq!(pair.client.desired().await.unwrap(), (4, Bytes::from_static(b"{\"$version\":4}")));
+    pair.gateway.call(&who, MethodCall::new(9, "reboot".to_owned(), "{}".into()));
+    let call = pair.client.method().await.unwrap();
+    assert_eq!(call, MethodCall::new(9, "reboot".to_owned(), "{}".into()));
+    pair.client.answer_method(call.id, &MethodAnswer::new(200, "[]")).await.unwrap();
+    pair.gateway.until(|gateway| gateway.method_answers() == [(9, MethodAnswer::new(200, "[]"))]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn methods_pass_by_deliveries_that_nobody_settles() {
+    let limits = TransportLimits { max_deliveries: 1, ..TransportLimits::default() };
+    let mut pair = listening(limits, 1024).await;
+    let who = "d".parse().unwrap();
+    let message = Message::builder(&Source::telemetry()).build();
+    for _ in 0..3 {
+        pair.gateway.deliver(&who, Channel::CloudToDevice, message.clone()).unwrap();
+    }
+    assert!(pair.client.receive(|packet| matches!(packet, Packet::Publish(_))).await.unwrap());
+    for id in 1..4 {
+        pair.gateway.call(&who, MethodCall::new(id, "m".to_owned(), "1".into()));
+        assert_eq!(pair.client.method().await.unwrap().id, id);
+    }
+    pair.gateway.close(&who, CloseReason::TakenOver);
+    pair.client.closed().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_gets_more_than_may_wait() {
+    let mut pair = listening(TransportLimits::default(), 16 << 10).await;
+    let (who, payload) = ("d".parse().unwrap(), Bytes::from(vec![b'1'; 100_000]));
+    let call = |id| pair.gateway.call(&who, MethodCall::new(id, "m".to_owned(), payload.clone()));
+    (0..5).for_each(call);
+    for id in 0..100 {
+        assert_eq!(pair.client.method().await.unwrap().id, id);
+        call(id + 5);
+    }
+    assert!(100 * payload.len() > pair.resources.limits().max_urgent_bytes);
+    assert_eq!(pair.gateway.incidents(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_the_socket_takes_is_no_stall() {
+    let mut pair = listening(TransportLimits::default(), 8 << 20).await;
+    let (who, payload) = ("d".parse().unwrap(), Bytes::from(vec![b'1'; 100_000]));
+    for id in 0..50 {
+        pair.gateway.call(&who, MethodCall::new(id, "m".to_owned(), payload.clone()));
+    }
+    for id in 0..50 {
+        assert_eq!(pair.client.method().await.unwrap().id, id);
+    }
+    assert_eq!(pair.gateway.incidents(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn methods_that_nobody_reads_end_the_connection() {
+    let pair = listening(TransportLimits::default(), 1024).await;
+    let (who, payload) = ("d".parse().unwrap(), Bytes::from(vec![b'1'; 100_000]));
+    for id in 0..20 {
+        pair.gateway.call(&who, MethodCall::new(id, "m".to_owned(), payload.clone()));
+    }
+    let began = tokio::time::Instant::now();
+    let limits = pair.resources.limits().clone();
+    pair.gateway.until(|gateway| gateway.sessions() == 0).await;
+    assert!(began.elapsed() < limits.stall_timeout);
+    assert_eq!(pair.over().await, [IncidentKind::Stalled]);
 }

@@ -1,6 +1,5 @@
 //! From CONNECT to CONNACK.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use edge_core::{
@@ -9,6 +8,7 @@ use edge_core::{
 
 use super::acks::Unacknowledged;
 use super::deliveries::Deliveries;
+use super::requests::Requests;
 use super::{Open, Opened, Output, Phase, Scratch, ServerSession, Violation};
 use crate::iothub::topic::{Inbound, inbound};
 use crate::iothub::{UserName, bag};
@@ -85,7 +85,7 @@ impl ServerSession {
             at_most_once: FeedSet::EMPTY,
             unacknowledged: Unacknowledged::default(),
             deliveries: Deliveries::default(),
-            refused_twins: VecDeque::new(),
+            requests: Requests::default(),
             max_silence,
             last_word,
             last_output: None,

@@ -4,10 +4,10 @@ use std::num::NonZeroU16;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use edge_core::{Feed, FeedSet, IdError, IncidentKind};
+use edge_core::{FeedSet, IdError, IncidentKind};
 
-use super::outbound::Outbound;
-use super::{MAX_REFUSED_TWINS, Open, Output, Phase, REFUSED_TWIN_DELAY, Scratch, ServerSession, Violation};
+use super::requests::{self, Sinks};
+use super::{Open, Output, Phase, Scratch, ServerSession, Violation};
 use crate::TransportLimits;
 use crate::iothub::bag;
 use crate::iothub::topic::{self, Inbound, Wanted};
@@ -105,6 +105,7 @@ impl ServerSession {
                     }
                     frame
                 }
+                Phase::Open(open) if open.requests.waiting() >= self.limits().max_twin_requests => break,
                 Phase::Open(_) => {
                     let frame = v4::frame(rest, self.limits().max_message_bytes + PUBLISH_OVERHEAD_BYTES)?;
                     let max = self.limits().max_control_bytes;
@@ -160,7 +161,8 @@ impl ServerSession {
         match packet {
             Packet::Publish(publish) => {
                 let limits = self.resources.limits();
-                open.publish(now, &publish, limits, (bytes.len(), left), scratch, &mut self.out)
+                let sinks = Sinks { out: &mut self.out, outputs: &mut self.outputs };
+                open.publish(&publish, limits, (bytes.len(), left), scratch, sinks)
             }
             Packet::PubAck(id) => {
                 open.deliveries.taken(id);
@@ -250,12 +252,11 @@ impl Open {
     /// Takes a message of `sizes.0` bytes on the wire, `sizes.1` with all that came behind it.
     fn publish(
         &mut self,
-        now: Instant,
         publish: &Publish<'_>,
         limits: &TransportLimits,
         sizes: (usize, usize),
         scratch: &mut Scratch,
-        out: &mut Outbound,
+        sinks: Sinks<'_>,
     ) -> Result<(), Violation> {
         if let Quality::ExactlyOnce(_) = publish.quality {
             return Err(Violation::new(IncidentKind::Unsupported, "QoS 2 is not offered"));
@@ -264,8 +265,13 @@ impl Open {
             Some(Inbound::Telemetry { bag }) => {
                 self.telemetry(publish, bag, limits.max_message_bytes, sizes, scratch)?;
             }
-            Some(Inbound::Twin { rid: Some(rid) }) => self.refuse_twin(now, rid, out),
-            Some(Inbound::Twin { rid: None } | Inbound::MethodResponse { .. }) => {}
+            Some(Inbound::Twin { operation, rid }) => {
+                self.ask_twin(operation, rid, publish.payload, limits, sinks)?;
+            }
+            Some(Inbound::MethodResponse { id, status }) => {
+                let answer = id.zip(status).ok_or_else(|| shown(publish.topic));
+                requests::answer_method(answer, publish.payload, limits, sinks.outputs);
+            }
             None => {
                 let detail = format!("a message to {:?}", shown(publish.topic));
                 return Err(Violation::new(IncidentKind::ForeignTopic, detail));
@@ -324,38 +330,6 @@ impl Open {
         scratch.batch.push(message);
         Ok(())
     }
-
-    /// Answers a twin request, after a while, that twins are not served.
-    fn refuse_twin(&mut self, now: Instant, rid: &str, out: &mut Outbound) {
-        if !self.feeds.contains(Feed::TwinResponses) || rid.len() > 1024 {
-            return;
-        }
-        self.refused_twins.push_back((now + REFUSED_TWIN_DELAY, rid.into()));
-        if self.refused_twins.len() > MAX_REFUSED_TWINS
-            && let Some((_, rid)) = self.refused_twins.pop_front()
-        {
-            answer_twin(&rid, out);
-        }
-    }
-
-    /// Sends the answers whose time has come.
-    pub(super) fn answer_refused_twins(&mut self, now: Instant, out: &mut Outbound) {
-        while self.refused_twins.front().is_some_and(|(at, _)| *at <= now) {
-            if let Some((_, rid)) = self.refused_twins.pop_front() {
-                answer_twin(&rid, out);
-            }
-        }
-        if self.refused_twins.is_empty() {
-            self.refused_twins = std::collections::VecDeque::new();
-        }
-    }
-}
-
-fn answer_twin(rid: &str, out: &mut Outbound) {
-    let (topic, payload) = topic::twin_not_implemented(rid);
-    let publish = Publish { topic: &topic, quality: Quality::AtMostOnce, dup: false, retain: false, payload };
-    // A request id is at most 1,024 bytes long, so this fits into a packet.
-    let _written = out.put(&Packet::Publish(publish));
 }
 
 /// Returns the first bytes of a text that a client chose, for the log.

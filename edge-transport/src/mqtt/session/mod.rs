@@ -18,6 +18,7 @@ mod greeting;
 mod inbound;
 mod outbound;
 mod partial;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -25,10 +26,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use edge_core::{
-    Authenticated, CloseReason, FeedSet, Hello, IncidentKind, Message, MessageBuilder, Origin, PortName,
-    Refusal, SessionEvent,
+    Authenticated, CloseReason, FeedSet, Hello, IncidentKind, Message, MessageBuilder, MethodAnswer, Origin,
+    PortName, Refusal, SessionEvent, TwinRequest,
 };
 
 use self::acks::Unacknowledged;
@@ -36,14 +37,9 @@ use self::deliveries::Deliveries;
 use self::greeting::Greeted;
 use self::outbound::Outbound;
 use self::partial::Partial;
+use self::requests::Requests;
 use crate::{Resources, TransportLimits};
 
-/// How long an answer to a twin request that is not served is held back.
-///
-/// The Python SDK repeats a failed twin request at once, for ever: without the pause it would be a request storm.
-const REFUSED_TWIN_DELAY: Duration = Duration::from_secs(1);
-/// How many such answers wait at most; beyond it the oldest goes out early.
-const MAX_REFUSED_TWINS: usize = 16;
 /// The protocol, as hellos and incidents name it.
 pub(crate) const PROTOCOL: &str = "mqtt";
 /// How long the last bytes of a connection may take to leave.
@@ -118,6 +114,20 @@ pub enum Output {
         /// To what.
         FeedSet,
     ),
+    /// Ask something of the client's twin; the answer is [`SessionEvent::Twin`] with the same tag.
+    Twin {
+        /// The request's id, as the client sent it.
+        tag: Bytes,
+        /// What the client asks.
+        request: TwinRequest,
+    },
+    /// Hand on the client's answer to a direct method.
+    AnswerMethod {
+        /// The number of the call that the client says it answers.
+        id: u64,
+        /// The answer.
+        answer: MethodAnswer,
+    },
     /// Report what the client did wrong.
     Report(
         /// The kind of mistake.
@@ -208,7 +218,7 @@ struct Open {
     at_most_once: FeedSet,
     unacknowledged: Unacknowledged,
     deliveries: Deliveries,
-    refused_twins: VecDeque<(Instant, Box<str>)>,
+    requests: Requests,
     max_silence: Duration,
     last_word: Option<Message>,
     last_output: Option<PortName>,
@@ -256,13 +266,14 @@ impl ServerSession {
             Input::Resolved { ok } => self.resolved(now, ok),
             Input::Event(SessionEvent::Deliver(delivery)) => self.deliver(delivery, scratch),
             Input::Event(SessionEvent::Closed(reason)) => self.closed(now, reason),
-            Input::Event(_) => {}
+            Input::Event(event) => self.urgent(now, event, scratch),
         }
         self.listen_again(now);
     }
 
     /// Takes note of the time; to be called when [`ServerSession::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.answer_held_twins(now);
         let limits = self.resources.limits();
         let late = |kind, detail: String| Some(Violation { kind, detail });
         let violation = match &mut self.phase {
@@ -279,16 +290,12 @@ impl ServerSession {
                 }
                 return;
             }
-            Phase::Open(open) => {
-                open.answer_refused_twins(now, &mut self.out);
-                match self.silence_ends() {
-                    Some(end) if end <= now => {
-                        late(IncidentKind::KeepAlive, "nothing was heard for too long".to_owned())
-                    }
-                    _ => None,
+            _ => match self.silence_ends() {
+                Some(end) if end <= now => {
+                    late(IncidentKind::KeepAlive, "nothing was heard for too long".to_owned())
                 }
-            }
-            _ => None,
+                _ => None,
+            },
         };
         let violation = violation
             .or_else(|| {
@@ -331,10 +338,7 @@ impl ServerSession {
         let phase = match &self.phase {
             Phase::Closing { until } => return Some(*until),
             Phase::Greeting { until, .. } | Phase::Opening { until, .. } => Some(*until),
-            Phase::Open(open) => {
-                let twin = open.refused_twins.front().map(|(at, _)| *at);
-                twin.into_iter().chain(self.silence_ends()).min()
-            }
+            Phase::Open(open) => open.requests.next_answer().into_iter().chain(self.silence_ends()).min(),
         };
         let partial = if self.wants_bytes() { self.partial.incomplete_since() } else { None };
         let partial = partial.map(|since| since + limits.packet_timeout);
@@ -365,7 +369,8 @@ impl ServerSession {
             Phase::Greeting { .. } => true,
             Phase::Open(open) => {
                 let limits = self.resources.limits();
-                open.unacknowledged.messages() < limits.max_unacknowledged_messages
+                open.requests.waiting() < limits.max_twin_requests
+                    && open.unacknowledged.messages() < limits.max_unacknowledged_messages
                     && open.unacknowledged.bytes() < limits.max_unacknowledged_bytes
                     && self.out.pending().len() < limits.max_outbound_bytes
             }
@@ -389,7 +394,12 @@ impl ServerSession {
         let limits = self.resources.limits();
         open.deliveries.len() < limits.max_deliveries
             && open.deliveries.bytes() < limits.max_delivery_bytes
-            && self.out.pending().len() < limits.max_outbound_bytes
+            && !self.is_outbound_full()
+    }
+
+    /// Returns whether so much waits for the socket that it is to be written before anything is added.
+    pub(crate) fn is_outbound_full(&self) -> bool {
+        self.out.pending().len() >= self.limits().max_outbound_bytes
     }
 
     /// Returns whether all is over and written.
@@ -418,6 +428,13 @@ impl ServerSession {
 
     fn limits(&self) -> &TransportLimits {
         self.resources.limits()
+    }
+
+    /// Decodes what has arrived and was left alone while too many twin requests waited.
+    fn go_on(&mut self, now: Instant, scratch: &mut Scratch) {
+        if matches!(self.phase, Phase::Open(_)) && !self.partial.is_empty() {
+            self.feed(now, &[], scratch);
+        }
     }
 
     fn resolved(&mut self, now: Instant, ok: bool) {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use edge_core::{Channel, Delivery, Feed, Settlement, Settler, Source};
+use edge_core::{Channel, Delivery, Settlement, Settler, Source};
 
 use super::*;
 
@@ -106,39 +106,4 @@ fn what_fits_into_no_topic_is_rejected() {
     deliver(&mut bench, Delivery::new(message, channel, log.clone(), 9));
     bench.check_received(&[]);
     assert_eq!(log.seen(), [(9, Settlement::Reject)]);
-}
-
-#[test]
-fn twins_are_refused_after_a_while_and_only_where_asked_for() {
-    let mut bench = Bench::open("d");
-    bench.publish("$iothub/twin/GET/?$rid=a-1", Quality::AtMostOnce, b" ");
-    bench.pass(Duration::from_secs(5));
-    bench.check_received(&[]);
-    bench.subscribe(1, &[("$iothub/twin/res/#", QoS::AtMostOnce)]);
-    assert_eq!(bench.subscribed, [FeedSet::from(Feed::TwinResponses)]);
-    bench.resolve(true);
-    bench.received();
-    bench.publish("$iothub/twin/GET/?$rid=a-2", qos1(2), b" ");
-    bench.check_received(&[puback(2)]);
-    bench.pass(Duration::from_millis(999));
-    bench.check_received(&[]);
-    bench.pass(Duration::from_millis(1));
-    let packets = bench.received();
-    let Ok(Packet::Publish(answer)) = v4::decode(&packets[0]) else { panic!("{packets:?}") };
-    assert_eq!(answer.topic, "$iothub/twin/res/501/?$rid=a-2");
-    assert!(answer.payload.starts_with(br#"{"errorCode":501000,"#));
-}
-
-#[test]
-fn a_storm_of_twin_requests_is_bounded() {
-    let mut bench = Bench::open("d");
-    bench.subscribe(1, &[("$iothub/twin/res/#", QoS::AtMostOnce)]);
-    bench.resolve(true);
-    bench.received();
-    for n in 0..MAX_REFUSED_TWINS + 3 {
-        bench.publish(&format!("$iothub/twin/GET/?$rid={n}"), Quality::AtMostOnce, b" ");
-    }
-    assert_eq!(bench.received().len(), 3);
-    bench.pass(Duration::from_secs(1));
-    assert_eq!(bench.received().len(), MAX_REFUSED_TWINS);
 }
