@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::service::Service;
 use crate::{
     AuthError, Authenticated, Credentials, Delivery, FeedSet, Identity, Message, MethodAnswer, MethodCall,
     Receipt, TwinAnswer, TwinRequest,
@@ -237,6 +239,11 @@ pub trait Gateway: Send + Sync + 'static {
     /// # Cancel safety
     /// Cancel-safe: a session that nobody takes is closed again.
     async fn open(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal>;
+
+    /// Returns the gateway's service API, for listeners that speak it; `None` when the gateway has none.
+    fn service(&self) -> Option<Arc<dyn Service>> {
+        None
+    }
 
     /// Takes note of something that a client did wrong.
     fn report(&self, incident: &Incident<'_>);

@@ -238,6 +238,7 @@ impl HubBuilder {
             self.twins,
             self.clock.clone(),
             clients.clone(),
+            metrics.clone(),
             dispatcher.clone(),
             self.device.clone(),
             self.durability,

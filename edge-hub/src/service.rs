@@ -148,7 +148,11 @@ impl Service for HubHandle {
         request: MethodRequest,
     ) -> Result<MethodAnswer, ServiceError> {
         self.known(identity)?;
-        self.shared.methods.invoke(&self.shared.clients, identity, request).await
+        let started = self.shared.clock.now();
+        let answer = self.shared.methods.invoke(&self.shared.clients, identity, request).await;
+        let took = self.shared.clock.now().saturating_duration_since(started);
+        self.shared.metrics.device_api.method(identity, took);
+        answer
     }
 
     async fn send_to_device(&self, identity: &Identity, message: Message) -> Result<(), ServiceError> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use edge_core::service::ServiceError;
+use edge_core::service::{Service, ServiceError};
 use edge_core::{
     AuthError, Authenticator, Backoff, Clock, CloseReason, DeviceId, Durability, Endpoint, EndpointError,
     EndpointId, Feed, FeedSet, Gateway, Hello, Identity, Incident, MessageStore, Outcome, Refusal, Session,
@@ -19,6 +19,7 @@ use crate::Limits;
 use crate::c2d::Mail;
 use crate::clients::{Clients, Connected};
 use crate::dispatch::Dispatcher;
+use crate::hub::HubHandle;
 use crate::inputs::ModuleInput;
 use crate::ledger::{Books, DropCause, Ledger};
 use crate::methods::Methods;
@@ -221,6 +222,10 @@ impl Gateway for Door {
     async fn open(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal> {
         let span = tracing::debug_span!("edge.open", client = %hello.claimed, protocol = hello.protocol);
         self.judge(hello).instrument(span).await
+    }
+
+    fn service(&self) -> Option<Arc<dyn Service>> {
+        self.0.registry.as_ref().map(|_| Arc::new(HubHandle { shared: self.0.clone() }) as Arc<dyn Service>)
     }
 
     fn report(&self, incident: &Incident<'_>) {

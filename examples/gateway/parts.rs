@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use edge_core::{Endpoint, EndpointId};
 use edge_hub::{Hub, HubBuilder, Limits, Registry};
-use edge_store::{SegmentStore, SessionFile, StoreOptions};
+use edge_store::{IdentityFile, SegmentStore, SessionFile, StoreOptions, TwinFile};
 use edge_transport::iothub::ClientAuthorities;
 use edge_transport::upstream::{FileUpstream, FileUpstreamOptions, MqttUpstream};
 use edge_transport::{
@@ -78,15 +78,22 @@ fn names(config: &Config) -> BTreeSet<String> {
     names
 }
 
-/// Makes the registry of who may connect.
+/// Makes the registry of who may connect, without identities.
 pub(crate) fn registry(config: &Config) -> Fallible<Registry> {
-    let registry =
-        Registry::new([&config.hub_name, &config.hostname]).with_identities(config.identities.clone());
+    let policies = config.policies.iter().map(|service| service.policy.clone());
+    let registry = Registry::new([&config.hub_name, &config.hostname]).with_policies(policies);
     let Some(path) = &config.tls.client_ca else { return Ok(registry) };
     let pem = fs::read(path).map_err(|e| format!("client_ca {} cannot be read: {e}", path.display()))?;
     let authorities =
         ClientAuthorities::from_pem(&pem).map_err(|e| format!("client_ca {}: {e}", path.display()))?;
     Ok(registry.with_authority(authorities))
+}
+
+/// Makes the registry, with the identities that are kept and those of the configuration.
+pub(crate) async fn kept_registry(config: &Config) -> Fallible<Registry> {
+    let identities = IdentityFile::open(config.state_dir.join("identities"))?;
+    let registry = registry(config)?.with_store(Arc::new(identities)).await?;
+    Ok(registry.with_identities(config.identities.clone()))
 }
 
 /// Adds store and subscriptions to a hub.
@@ -105,7 +112,8 @@ pub(crate) fn stored(config: &Config, builder: HubBuilder) -> Fallible<HubBuilde
             "kept subscriptions were damaged; devices must subscribe again"
         );
     }
-    Ok(builder.store(Arc::new(store)).sessions(Arc::new(sessions)))
+    let twins = TwinFile::open(config.state_dir.join("twins"))?;
+    Ok(builder.store(Arc::new(store)).sessions(Arc::new(sessions)).twins(Arc::new(twins)))
 }
 
 /// Makes the endpoint of `$upstream`.
@@ -189,7 +197,7 @@ fn limits(config: &Config) -> Limits {
 pub(crate) fn hub(config: &Config, registry: Arc<Registry>) -> HubBuilder {
     Hub::builder(config.device_id.clone())
         .hub_name(&config.hub_name)
-        .authenticator(registry)
+        .registry(registry)
         .limits(limits(config))
         .durability(config.durability)
         .time_to_live(config.time_to_live)

@@ -74,7 +74,7 @@ fn log_to_stderr() -> Fallible<()> {
 async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> Fallible<()> {
     let (certificate, ca) = parts::certificate(&config)?;
     let tls = TlsServer::new(&certificate)?;
-    let registry = Arc::new(parts::registry(&config)?);
+    let registry = Arc::new(parts::kept_registry(&config).await?);
     let builder = parts::stored(&config, parts::hub(&config, registry.clone()))?;
     let builder = builder.endpoint(parts::upstream(&config)?);
     let (builder, doors) = parts::listeners(&config, &tls, zero, builder).await?;

@@ -1,5 +1,6 @@
 //! Counts for Prometheus; `names.md` lists them.
 
+mod device_api;
 mod family;
 
 use std::collections::HashMap;
@@ -33,6 +34,7 @@ pub(crate) struct Metrics {
     disconnected: Family,
     refused: Family,
     incidents: Family,
+    pub(crate) device_api: device_api::DeviceApi,
     throttle: Throttle,
 }
 
@@ -65,6 +67,7 @@ impl Metrics {
             disconnected: family("edgehub_client_disconnect_total", "Sessions ended."),
             refused: family("edgehub_client_connect_failed_total", "Sessions refused."),
             incidents: family("edge_incidents_total", "What clients did wrong."),
+            device_api: device_api::DeviceApi::new(most),
             throttle,
         }
     }
@@ -185,6 +188,7 @@ impl Metrics {
         for summary in [&self.sizes, &self.send_time, &self.process_time] {
             summary.write(&mut out, &self.common);
         }
+        self.device_api.write(&mut out, &self.common);
         self.write_gauges(&mut out, gauges);
         out
     }

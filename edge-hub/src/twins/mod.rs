@@ -19,6 +19,7 @@ use edge_twin::{
 
 use crate::clients::Clients;
 use crate::dispatch::Dispatcher;
+use crate::metrics::Metrics;
 use crate::routes::Scratch;
 use crate::tasks::Tasks;
 pub(crate) use requests::Requests;
@@ -78,6 +79,7 @@ pub(crate) struct Twins {
     limits: TwinLimits,
     clock: Arc<dyn Clock>,
     clients: Arc<Clients>,
+    metrics: Arc<Metrics>,
     /// Takes messages that say what was reported.
     dispatcher: Arc<Dispatcher>,
     device: DeviceId,
@@ -97,12 +99,13 @@ impl Twins {
         store: Arc<dyn TwinStore>,
         clock: Arc<dyn Clock>,
         clients: Arc<Clients>,
+        metrics: Arc<Metrics>,
         dispatcher: Arc<Dispatcher>,
         device: DeviceId,
         durability: Durability,
     ) -> Self {
         let (limits, turns, tasks) = Default::default();
-        Self { store, limits, clock, clients, dispatcher, device, durability, turns, tasks }
+        Self { store, limits, clock, clients, metrics, dispatcher, device, durability, turns, tasks }
     }
 
     /// Returns the twin, an empty one when there is none, with the version that is stored.
@@ -114,12 +117,16 @@ impl Twins {
 
     /// Returns the twin as its device sees it.
     pub(crate) async fn device_view(&self, identity: &Identity) -> Result<Bytes, TwinError> {
-        Ok(self.load(identity, self.clock.wall()).await?.0.to_device_json())
+        let started = self.clock.now();
+        let (twin, _) = self.load(identity, self.clock.wall()).await?;
+        self.metrics.device_api.twin_read(identity, self.clock.now().saturating_duration_since(started));
+        Ok(twin.to_device_json())
     }
 
     /// Changes the reported properties, and returns their new version. The message that says so is in its queues, and
     /// as durable as messages are, before this returns.
     pub(crate) async fn report(&self, identity: &Identity, patch: &[u8]) -> Result<u64, TwinError> {
+        let started = self.clock.now();
         let patch = Patch::parse(patch, &self.limits.reported)?;
         let _turn = self.turns.take(identity).await;
         let now = self.clock.wall();
@@ -130,6 +137,7 @@ impl Twins {
             self.store.save(identity, over, twin).await?;
             self.announce(identity, &patch, now).await.map_err(TwinError::NotAnnounced)?;
         }
+        self.metrics.device_api.reported(identity, self.clock.now().saturating_duration_since(started));
         Ok(version)
     }
 
