@@ -145,6 +145,8 @@ pub enum IncidentKind {
     TooManyConnections,
     /// The client did not read what it asked for.
     Stalled,
+    /// A request that is refused: without the right credentials, or not one that can be carried out.
+    Refused,
 }
 
 impl IncidentKind {
@@ -160,6 +162,7 @@ impl IncidentKind {
         Self::BadHello,
         Self::TooManyConnections,
         Self::Stalled,
+        Self::Refused,
     ];
 
     /// Returns the kind's name, as metrics label it.
@@ -176,6 +179,7 @@ impl IncidentKind {
             Self::BadHello => "bad_hello",
             Self::TooManyConnections => "too_many_connections",
             Self::Stalled => "stalled",
+            Self::Refused => "refused",
         }
     }
 }

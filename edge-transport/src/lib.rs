@@ -22,6 +22,7 @@ mod listener;
 pub mod mqtt;
 mod prepare;
 mod resources;
+mod rest;
 mod stop;
 mod tasks;
 #[cfg(any(test, feature = "testing"))]

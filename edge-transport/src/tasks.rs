@@ -4,6 +4,16 @@ use std::future::Future;
 
 use tokio::task::JoinSet;
 
+/// Runs `work` in a task of its own, so that it goes on when the caller does not wait any more; `None` when it panics.
+///
+/// Whoever calls bounds how much of it there is, and how long it takes.
+#[expect(clippy::disallowed_methods, reason = "the task ends by itself, and its result is waited for here")]
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    tokio::spawn(work).await.ok()
+}
+
 /// Tasks that end with the set.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks(JoinSet<()>);

@@ -8,8 +8,8 @@ use crate::fs::write_all;
 use crate::log::{Kind, TargetEntry, expiry, message_bytes};
 use crate::state::{Batch, Definition, Indexed, Refusal};
 
-/// The buffer is written out when it holds this much.
-const BUFFER_BYTES: u64 = 4 << 20;
+/// The buffer is written out when it holds this much: it is still in the cache of the processor then.
+const BUFFER_BYTES: u64 = 256 << 10;
 
 impl Writer {
     /// Writes everything that is queued, and makes it as durable as its senders asked for, or wholly when `sync` says so.

@@ -138,7 +138,7 @@ impl Writer {
     fn take_news(&mut self, state: &mut State) -> News {
         let mail = &mut state.mail;
         self.queued.extend(mail.batches.drain(..));
-        mail.batches.shrink_to(1024);
+        mail.batches.shrink_to(8 * 1024);
         self.dead.append(&mut mail.dead);
         let mut news = News { trims: Vec::new(), holes: std::mem::take(&mut mail.holes) };
         for number in std::mem::take(&mut mail.trims) {

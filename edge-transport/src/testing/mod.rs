@@ -5,7 +5,11 @@
 
 mod client;
 mod gateway;
+mod http;
 pub mod listener;
+mod service;
 
 pub use client::MqttClient;
 pub use gateway::FakeGateway;
+pub use http::{HttpAnswer, HttpClient, rest_bytes};
+pub use service::FakeService;

@@ -25,14 +25,24 @@ pub(super) fn head_end(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
+/// Returns whether the request with this head is for the path of WebSockets, as far as it can be told.
+pub(super) fn is_for_websockets(head: &[u8]) -> bool {
+    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+    std::str::from_utf8(target).is_ok_and(is_ours)
+}
+
+fn is_ours(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path.trim_end_matches('/').replace("%24", "$").eq_ignore_ascii_case(PATH)
+}
+
 /// Returns the answer to the request with this head.
 pub(super) fn answer(head: &[u8]) -> Answer {
     let Some(request) = Request::parse(head) else {
         return refuse("400 Bad Request", "", "not an HTTP/1.1 request");
     };
-    let path = request.target.split('?').next().unwrap_or_default();
-    let is_ours = path.trim_end_matches('/').replace("%24", "$").eq_ignore_ascii_case(PATH);
-    if !is_ours {
+    if !is_ours(request.target) {
         return refuse("404 Not Found", "", "nothing is here");
     }
     if request.method != "GET"
