@@ -22,7 +22,7 @@ use crate::{Listener, ListenerError, Resources, Stop, TlsServer, driver};
 /// told so.
 ///
 /// Without a service other requests are answered that nothing is there, and their connections closed. With one
-/// ([`WebListener::with_service`]) they are those of IoT Hub's REST interface:
+/// ([`Gateway::service`], or another by [`WebListener::with_service`]) they are those of IoT Hub's REST interface:
 ///
 /// | path | what |
 /// |---|---|
@@ -81,7 +81,7 @@ impl WebListener {
         self
     }
 
-    /// Answers requests of the service API with what `service` says.
+    /// Answers requests of the service API with what `service` says, instead of the gateway's own.
     #[must_use]
     pub fn with_service(mut self, service: Arc<dyn Service>) -> Self {
         self.service = Some(service);
@@ -97,6 +97,7 @@ impl Listener for WebListener {
 
     async fn serve(self: Box<Self>, gateway: Arc<dyn Gateway>, stop: Stop) -> Result<(), ListenerError> {
         let Self { listener, tls, resources, service } = *self;
+        let service = service.or_else(|| gateway.service());
         let Some(tls) = tls else {
             return driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {
                 let (newcomer, stream) = Newcomer::new(accepted, &gateway, &stop);
