@@ -1,6 +1,8 @@
 //! Looking into a store without opening it for use.
 
 mod look;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 //! [`SegmentStore`] is a [`MessageStore`](edge_core::MessageStore): one durable queue for each endpoint and priority,
 //! over messages that are written once, however many queues they are in. [`SessionFile`] is a
 //! [`SessionStore`](edge_core::SessionStore): the subscriptions of clients that are away.
+//! `IdentityFile` is an [`IdentityStore`](edge_core::service::IdentityStore): who is registered.
 //!
 //! # What is promised
 //! - A batch whose receipt says [`Durability::Synced`](edge_core::Durability::Synced) survives the loss of power, one
@@ -74,6 +75,8 @@
 
 mod error;
 pub mod fs;
+#[cfg(feature = "identities")]
+mod identities;
 mod index;
 mod inspect;
 mod log;
@@ -91,6 +94,8 @@ mod twins;
 mod writer;
 
 pub use error::OpenError;
+#[cfg(feature = "identities")]
+pub use identities::IdentityFile;
 pub use inspect::{Inspection, SegmentInfo, Verification};
 pub use options::StoreOptions;
 pub use recovery::{Damage, Lost, Recovery};

@@ -5,7 +5,8 @@
 //!  1  8  version of the twin
 //!  9  8  etag
 //! 17     for tags, desired and reported: version u64, length u32
-//! 53     the three sections, each an object in its stored form
+//! 53  4  CRC-32 (IEEE) of everything else
+//! 57     the three sections, each an object in its stored form
 //! ```
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::{Etag, Section, Twin};
 
 const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 53;
+const CRC_BYTES: usize = 4;
 
 /// Why stored bytes are no twin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +49,7 @@ impl Twin {
     pub fn encode(&self) -> Bytes {
         let sections = [self.tags(), self.desired(), self.reported()];
         let len: usize = sections.iter().map(|section| section.stored().len()).sum();
-        let mut out = Vec::with_capacity(HEADER_BYTES + len);
+        let mut out = Vec::with_capacity(HEADER_BYTES + CRC_BYTES + len);
         out.push(FORMAT);
         out.extend_from_slice(&self.version().to_le_bytes());
         out.extend_from_slice(&self.etag().bits().to_le_bytes());
@@ -56,6 +58,12 @@ impl Twin {
             out.extend_from_slice(&section.version().to_le_bytes());
             out.extend_from_slice(&len.to_le_bytes());
         }
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&out);
+        for section in sections {
+            crc.update(section.stored());
+        }
+        out.extend_from_slice(&crc.finalize().to_le_bytes());
         for section in sections {
             out.extend_from_slice(section.stored());
         }
@@ -72,8 +80,7 @@ impl Twin {
     /// Reads a twin from its stored form; its sections share the bytes.
     ///
     /// # Errors
-    /// [`DecodeError`] when the bytes are damaged or of a later format. All of them are looked at: a twin that was read
-    /// is sound.
+    /// [`DecodeError`] when the bytes are damaged, which their checksum tells, or of a later format.
     pub fn decode(stored: Bytes) -> Result<Self, DecodeError> {
         match stored.first() {
             Some(&FORMAT) => {}
@@ -88,14 +95,21 @@ fn parse(stored: &Bytes) -> Option<Twin> {
     let mut header = stored.get(1..HEADER_BYTES)?;
     let version = number(&mut header)?;
     let etag = Etag::from_bits(number(&mut header)?);
-    let mut at = HEADER_BYTES;
+    let (crc, sections) = stored.get(HEADER_BYTES..)?.split_first_chunk::<CRC_BYTES>()?;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(stored.get(..HEADER_BYTES)?);
+    hasher.update(sections);
+    if hasher.finalize() != u32::from_le_bytes(*crc) {
+        return None;
+    }
+    let mut at = HEADER_BYTES + CRC_BYTES;
     let mut section = || {
         let version = number(&mut header)?;
         let (len, rest) = header.split_first_chunk()?;
         header = rest;
         let end = at.checked_add(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
         stored.get(at..end)?;
-        let section = Section::from_stored(version, stored.slice(at..end));
+        let section = Some(Section::from_checked(version, stored.slice(at..end)));
         at = end;
         section
     };

@@ -19,6 +19,7 @@ mod patch;
 mod section;
 mod store;
 mod stored;
+pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod twin;

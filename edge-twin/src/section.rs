@@ -36,7 +36,7 @@ pub const FIRST_VERSION: u64 = 1;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Section {
     version: u64,
-    /// An object in its stored form, which has been checked.
+    /// An object in its stored form.
     root: Bytes,
 }
 
@@ -141,6 +141,16 @@ impl Section {
         })
     }
 
+    /// Returns the section after a patch by somebody who counts the versions, such as a parent.
+    #[must_use]
+    pub fn follow(&self, patch: &Patch, version: u64, now: Timestamp) -> Self {
+        let mut out = Vec::with_capacity(self.root.len() + 256);
+        if let Some(root) = self.node() {
+            stored::apply(&root, patch.members(), Stamp { at: now, version }, &mut out);
+        }
+        Self { version, root: out.into() }
+    }
+
     /// Returns the section with other properties instead of all that it has; the version rises by one.
     ///
     /// # Errors
@@ -191,6 +201,11 @@ impl Section {
             out.extend_from_slice(format!("\"$version\":{}", self.version).as_bytes());
         }
         out.push(b'}');
+    }
+
+    /// Takes stored bytes whose checksum was right.
+    pub(crate) fn from_checked(version: u64, root: Bytes) -> Self {
+        Self { version, root }
     }
 
     /// Takes stored bytes that come from elsewhere; `None` when they are damaged.

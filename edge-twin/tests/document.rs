@@ -158,7 +158,7 @@ fn a_change_meant_for_another_state_is_refused() {
 }
 
 #[test]
-fn damaged_bytes_are_refused_or_read() {
+fn damaged_bytes_are_refused() {
     let mut twin = Twin::new(at(0));
     report(&mut twin, r#"{"a":{"x":1.5,"y":["b",{"c":true}]},"b":"text","n":-7}"#, 1);
     let stored = twin.encode();
@@ -170,10 +170,7 @@ fn damaged_bytes_are_refused_or_read() {
         for bit in 0..8 {
             let mut bytes = stored.to_vec();
             bytes[at] ^= 1 << bit;
-            if let Ok(twin) = Twin::decode(bytes.into()) {
-                let json: serde_json::Value = serde_json::from_slice(&twin.to_device_json()).unwrap();
-                assert!(json.is_object());
-            }
+            Twin::decode(bytes.into()).expect_err("a changed bit is found");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use edge_routing::{Diagnostic, Router, Severity};
+use edge_routing::{Diagnostic, Location, Severity};
 use serde_json::json;
 
 use crate::file::{Problem, RouteFile};
@@ -15,17 +15,14 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
     let mut failed = false;
     let mut list = Vec::new();
     for path in &words.files {
-        let (found, routes) = check(path, words.has("--strict"));
-        let found = match found {
-            Ok(found) => found,
-            Err(reason) => {
+        let (found, routes) = match check(path, words.has("--strict")) {
+            Ok(checked) => checked,
+            Err(problem) => {
                 failed = true;
                 if words.has("--json") {
-                    list.push(
-                        json!({ "file": path, "severity": "error", "code": "input", "message": reason }),
-                    );
+                    list.extend(json::problem(problem, path));
                 } else {
-                    writeln!(out, "{path}: error: {reason}").map_err(written)?;
+                    tell(problem, path, out)?;
                 }
                 continue;
             }
@@ -36,7 +33,7 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
             continue;
         }
         for diagnostic in &found {
-            write!(out, "{path}: {diagnostic}").map_err(written)?;
+            write!(out, "{}{diagnostic}", before(path, diagnostic.location())).map_err(written)?;
         }
         let errors = found.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error).count();
         let warnings = found.len() - errors;
@@ -48,19 +45,34 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
     Ok(if failed { End::Found } else { End::Fine })
 }
 
+/// What stands before a line about a place, as compilers write it.
+pub(crate) fn before(path: &str, place: Option<Location>) -> String {
+    match place {
+        Some(place) => format!("{path}:{}:{}: ", place.line, place.column),
+        None => format!("{path}: "),
+    }
+}
+
+/// Says what is wrong with a file.
+fn tell(problem: Problem, path: &str, out: &mut impl Write) -> Result<(), String> {
+    match problem {
+        Problem::Unreadable(reason) => writeln!(out, "{path}: error: {reason}").map_err(written),
+        Problem::Mistaken(text, mistakes) => mistakes
+            .iter()
+            .try_for_each(|mistake| writeln!(out, "{}", mistake.text(path, &text)).map_err(written)),
+        Problem::Refused(errors) => errors
+            .iter()
+            .try_for_each(|error| write!(out, "{}{error}", before(path, error.location())).map_err(written)),
+    }
+}
+
 /// All diagnostics of a file, and how many routes it has.
-fn check(path: &str, strict: bool) -> (Result<Vec<Diagnostic>, String>, usize) {
-    let file = match RouteFile::read(path) {
-        Ok(file) => file,
-        Err(Problem::Unreadable(reason)) => return (Err(reason), 0),
-        Err(Problem::Refused(errors)) => return (Ok(errors.into_iter().collect()), 0),
-    };
-    let options = file.options().with_strict(strict);
-    let compiled =
-        Router::compile(&file.specs, &options).map_or_else(|errors| errors, |compiled| compiled.warnings);
+fn check(path: &str, strict: bool) -> Result<(Vec<Diagnostic>, usize), Problem> {
+    let file = RouteFile::read(path)?;
+    let compiled = file.compile(strict).map_or_else(|errors| errors, |compiled| compiled.warnings);
     let mut warnings = file.warnings;
     if strict {
         warnings.harden();
     }
-    (Ok(warnings.into_iter().chain(compiled).collect()), file.specs.len())
+    Ok((warnings.into_iter().chain(compiled).collect(), file.specs.len()))
 }

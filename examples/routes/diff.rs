@@ -1,6 +1,6 @@
 //! `routes diff`: what a new route file changes for recorded messages.
 
-use std::io::{BufRead as _, Write};
+use std::io::Write;
 
 use edge_routing::{Comparison, Sample};
 use serde_json::json;
@@ -16,11 +16,15 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
     let mut lines = file::lines(recording)?;
     let (mut line, mut number, mut unreadable) = (Vec::new(), 0_u64, 0_u64);
     loop {
-        line.clear();
-        if lines.read_until(b'\n', &mut line).map_err(|error| format!("{recording}: {error}"))? == 0 {
-            break;
-        }
+        let read =
+            file::next_line(&mut *lines, &mut line).map_err(|error| format!("{recording}: {error}"))?;
+        let Some(whole) = read else { break };
         number += 1;
+        if !whole {
+            unreadable += 1;
+            eprintln!("routes: {recording}:{number}: the line is too long");
+            continue;
+        }
         let text = String::from_utf8_lossy(&line);
         let text = text.trim();
         if text.is_empty() {

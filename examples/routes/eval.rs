@@ -1,6 +1,6 @@
 //! `routes eval --batch`: one case a line in, one result a line out.
 
-use std::io::{BufRead as _, Write};
+use std::io::Write;
 
 use edge_routing::{Case, CaseOutcome, Route, Verdict};
 use serde_json::{Value, json};
@@ -15,12 +15,13 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
     let mut lines = file::lines(path)?;
     let mut line = Vec::new();
     loop {
-        line.clear();
-        let read = lines.read_until(b'\n', &mut line).map_err(|error| format!("{path}: {error}"))?;
-        if read == 0 {
-            return Ok(End::Fine);
-        }
-        writeln!(out, "{}", result(&line)).map_err(written)?;
+        let read = file::next_line(&mut *lines, &mut line).map_err(|error| format!("{path}: {error}"))?;
+        let result = match read {
+            None => return Ok(End::Fine),
+            Some(true) => result(&line),
+            Some(false) => unreadable("the line is too long"),
+        };
+        writeln!(out, "{result}").map_err(written)?;
     }
 }
 
@@ -29,7 +30,7 @@ fn result(line: &[u8]) -> Value {
         Ok(text) => text,
         Err(error) => return unreadable(&error.to_string()),
     };
-    match Case::parse(text.trim_end_matches(['\r', '\n'])) {
+    match Case::parse(text.trim_end_matches('\r')) {
         Ok(case) => shown(&case.run()),
         Err(error) => unreadable(&error.to_string()),
     }

@@ -22,7 +22,12 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
         let json = serde_json::to_string(&explanation).map_err(|error| error.to_string())?;
         writeln!(out, "{json}").map_err(written)?;
     } else {
-        write!(out, "{}", explanation.text(std::io::stdout().is_terminal())).map_err(written)?;
+        write!(out, "{}", explanation.text(colours())).map_err(written)?;
     }
     Ok(End::Fine)
+}
+
+/// Whether to write colours: to a terminal whose user does not forbid them.
+fn colours() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -18,6 +18,8 @@ mod explain;
 mod file;
 mod json;
 mod lint;
+mod place;
+mod toml_file;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

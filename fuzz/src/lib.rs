@@ -5,6 +5,7 @@
 //! beyond its bounds. [`TARGETS`] lists them. libFuzzer runs them (see the README), and so do this crate's tests on
 //! stable Rust, with the inputs in `corpus/` and with many thousands of changed ones.
 
+mod body;
 mod condition;
 mod connection_string;
 mod desired;
@@ -24,6 +25,7 @@ mod topic;
 mod user_name;
 mod wait;
 
+pub use body::body;
 pub use condition::condition;
 pub use connection_string::connection_string;
 pub use desired::desired;
@@ -61,6 +63,7 @@ macro_rules! targets {
 }
 
 targets! {
+    body 20_000,
     condition 20_000,
     connection_string 40_000,
     desired 20_000,

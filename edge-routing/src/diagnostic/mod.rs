@@ -68,6 +68,25 @@ impl Diagnostic {
         self
     }
 
+    /// The same diagnostic with its place in another text, such as the file that holds the text of the route.
+    ///
+    /// # Examples
+    /// ```
+    /// use edge_routing::{Condition, Span};
+    /// let errors = Condition::compile("a = 3").unwrap_err();
+    /// let error = errors.into_iter().next().unwrap();
+    /// assert_eq!(error.span(), Some(Span::new(2, 3)));
+    ///
+    /// let file = "[conditions]\nr = 'a = 3'";
+    /// let place = error.placed(file, Span::new(20, 21)).location().unwrap();
+    /// assert_eq!((place.line, place.column), (2, 8));
+    /// ```
+    #[must_use]
+    pub fn placed(mut self, text: &str, span: Span) -> Self {
+        self.span = Some(span);
+        self.in_text(text)
+    }
+
     pub(crate) const fn harden(&mut self) {
         self.severity = Severity::Error;
     }

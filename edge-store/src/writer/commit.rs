@@ -10,6 +10,8 @@ use crate::state::{Batch, Definition, Indexed, Refusal};
 
 /// The buffer is written out when it holds this much: it is still in the cache of the processor then.
 const BUFFER_BYTES: u64 = 256 << 10;
+/// Senders that are told under one lock.
+const ANSWERED_TOGETHER: usize = 64;
 
 impl Writer {
     /// Writes everything that is queued, and makes it as durable as its senders asked for, or wholly when `sync` says so.
@@ -50,8 +52,14 @@ impl Writer {
             self.sync()?;
         }
         self.last_group = self.synced.len();
-        for receipt in self.synced.drain(..) {
-            receipt.send(Ok(Durability::Synced));
+        while !self.synced.is_empty() {
+            // Whoever is woken and appends at once waits for the lock, so the rest need no wake of their own: without
+            // it the two threads put each other to sleep for every single sender.
+            let held = self.shared.lock();
+            for receipt in self.synced.drain(..self.synced.len().min(ANSWERED_TOGETHER)) {
+                receipt.send(Ok(Durability::Synced));
+            }
+            drop(held);
         }
         self.unlink_dead();
         Ok(())
