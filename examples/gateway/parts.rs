@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use edge_core::{Endpoint, EndpointId};
 use edge_hub::{Hub, HubBuilder, Limits, Registry};
-use edge_store::{SegmentStore, SessionFile, StoreOptions, TwinFile};
+use edge_store::{IdentityFile, SegmentStore, SessionFile, StoreOptions, TwinFile};
 use edge_transport::iothub::ClientAuthorities;
 use edge_transport::upstream::{FileUpstream, FileUpstreamOptions, MqttUpstream};
 use edge_transport::{
@@ -91,7 +91,7 @@ pub(crate) fn registry(config: &Config) -> Fallible<Registry> {
 
 /// Makes the registry, with the identities that are kept and those of the configuration.
 pub(crate) async fn kept_registry(config: &Config) -> Fallible<Registry> {
-    let identities = edge_core::service::MemoryIdentities::default();
+    let identities = IdentityFile::open(config.state_dir.join("identities"))?;
     let registry = registry(config)?.with_store(Arc::new(identities)).await?;
     Ok(registry.with_identities(config.identities.clone()))
 }
