@@ -1,17 +1,23 @@
 //! Durable queues: what a store promises.
 
+mod account;
 mod memory;
+mod overflow;
 mod receipt;
+mod target;
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use account::{Account, DropCause, Drops, Gone};
 pub use memory::MemoryStore;
+pub use overflow::{Overflow, OverflowError, OverflowKey};
 pub use receipt::{Receipt, ReceiptSender};
+pub use target::{Enqueue, Target};
 
 use crate::{Disposition, Message, QueueId, RouteName, Timestamp};
 
@@ -82,46 +88,6 @@ impl std::str::FromStr for Durability {
     }
 }
 
-/// One queue that a message goes to, on behalf of one route.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Target {
-    /// The queue.
-    pub queue: QueueId,
-    /// The route that sends the message there; kept with the entry for the ledger.
-    pub route: RouteName,
-    /// How long after [`Enqueue::enqueued`] the entry expires; `None` is never.
-    pub time_to_live: Option<Duration>,
-}
-
-impl Target {
-    /// Returns a target.
-    #[must_use]
-    pub fn new(queue: QueueId, route: RouteName, time_to_live: Option<Duration>) -> Self {
-        Self { queue, route, time_to_live }
-    }
-}
-
-/// One message for one or more queues: stored once.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Enqueue {
-    /// The message.
-    pub message: Message,
-    /// Where it goes; shared by all messages that go the same way. Each queue at most once.
-    pub targets: Arc<[Target]>,
-    /// When the gateway took the message; expiry counts from here.
-    pub enqueued: Timestamp,
-}
-
-impl Enqueue {
-    /// Returns a message for `targets`, taken at `enqueued`.
-    #[must_use]
-    pub fn new(message: Message, targets: Arc<[Target]>, enqueued: Timestamp) -> Self {
-        Self { message, targets, enqueued }
-    }
-}
-
 /// One entry of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -187,7 +153,7 @@ pub struct ReadBatch {
     pub entries: Vec<Stored>,
     /// Where to read on: above the last entry, and above all that is gone.
     pub next: Offset,
-    /// How many entries between the offset asked for and `next` were lost to damage; the reader counts them as dropped.
+    /// How many entries between the offset asked for and `next` were lost to damage; they count as dropped already.
     /// Entries that were trimmed, removed or already reported by [`MessageStore::expire`] are not among them.
     pub damaged: u64,
 }
@@ -206,7 +172,7 @@ impl ReadBatch {
 pub struct QueueState {
     /// The queue.
     pub queue: QueueId,
-    /// The lowest offset that is not trimmed.
+    /// The lowest offset that is not trimmed; entries below it have left.
     pub head: Offset,
     /// The offset that the next entry will get.
     pub next: Offset,
@@ -231,26 +197,6 @@ impl QueueState {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// Entries of one queue and route that are gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gone {
-    /// The queue.
-    pub queue: QueueId,
-    /// The route.
-    pub route: RouteName,
-    /// How many entries.
-    pub entries: u64,
-}
-
-impl Gone {
-    /// Returns a count of entries that are gone.
-    #[must_use]
-    pub fn new(queue: QueueId, route: RouteName, entries: u64) -> Self {
-        Self { queue, route, entries }
     }
 }
 
@@ -283,6 +229,16 @@ pub enum StoreError {
     /// The store's byte limit is reached.
     #[error("the store is full: {used_bytes} of {limit_bytes} bytes are used")]
     Full {
+        /// Bytes used.
+        used_bytes: u64,
+        /// Bytes allowed.
+        limit_bytes: u64,
+    },
+    /// A queue's byte limit is reached.
+    #[error("the queue {queue} is full: {used_bytes} of {limit_bytes} bytes are used")]
+    QueueFull {
+        /// The queue.
+        queue: QueueId,
         /// Bytes used.
         used_bytes: u64,
         /// Bytes allowed.
@@ -337,7 +293,9 @@ impl StoreError {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Full { .. } | Self::NoSpace { .. } | Self::Io { .. } => Disposition::Retry,
+            Self::Full { .. } | Self::QueueFull { .. } | Self::NoSpace { .. } | Self::Io { .. } => {
+                Disposition::Retry
+            }
             Self::TooLarge { .. } | Self::NoQueue { .. } => Disposition::Reject,
             Self::Poisoned { .. } | Self::Closed => Disposition::Fatal,
         }
@@ -358,14 +316,18 @@ impl StoreError {
 ///   receipt that resolves to an error later means that the batch *is* in its queues and could not be made durable:
 ///   its sender is not acknowledged, sends again, and receivers may see it twice. The ledger rests on this.
 /// - Offsets of one queue are dense, strictly rising and never used twice: not after `trim`, not after reopening.
-///   Only expiry, removal and damage leave gaps.
+///   Only expiry, removal, damage, overflow and settling out of order leave gaps.
 /// - Entries of a queue are read in the order of the `append` calls.
 /// - `trim` and what was trimmed survive reopening, but MAY fall back after a crash: the reader then sees entries
 ///   again, and never misses one.
+/// - An entry leaves its queue once, and MUST be counted once: as delivered or dropped by `settle`, as dropped by
+///   `expire`, `remove`, overflow and damage. Whoever comes later MUST NOT count it again.
+/// - For each queue and route accepted = delivered + stored + dropped MUST hold at every moment, after reopening and
+///   after a crash too: what falls back in a crash falls back in entries and accounts alike.
 /// - A failed sync MUST poison the store: every later `append` resolves to [`StoreError::Poisoned`].
 /// - Space MUST come back when every queue has trimmed, removed or expired what a part of the store holds.
 /// - The store reads no clock: `expire` tells it the time.
-/// - `append`, `trim`, `expire` and the states MUST NOT block on the disk: they are called on async workers.
+/// - `append`, `settle`, `expire` and the states MUST NOT block on the disk: they are called on async workers.
 ///
 /// The conformance kit is `edge_core::testing::message_store`, behind the feature `testing`.
 ///
@@ -411,23 +373,52 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
     /// Cancel-safe: reading changes nothing.
     async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError>;
 
-    /// Forgets all entries of `queue` below `below`; lower than before changes nothing.
+    /// Takes all entries of `queue` in the range `offsets` out of it: those in `dropped` count as dropped, all others as
+    /// delivered; entries that have left before, and offsets outside the range, count for nothing.
+    ///
+    /// The range may lie anywhere in the queue; what lies below it stays. The head moves over what is gone.
     ///
     /// # Errors
     /// [`StoreError::Closed`] or [`StoreError::Poisoned`]; a queue that does not exist is no error.
-    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError>;
+    fn settle(
+        &self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) -> Result<(), StoreError>;
+
+    /// Forgets all entries of `queue` below `below`, which were delivered; lower than before changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] or [`StoreError::Poisoned`]; a queue that does not exist is no error.
+    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
+        self.settle(queue, 0..below, &[])
+    }
+
+    /// Counts messages that were taken and dropped without being stored, such as those that no route wants: accepted
+    /// and dropped both rise. The queue comes to be, if it must, without an entry.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] or [`StoreError::Poisoned`].
+    fn count_dropped(
+        &self,
+        queue: &QueueId,
+        route: &RouteName,
+        cause: DropCause,
+        entries: u64,
+    ) -> Result<(), StoreError>;
 
     /// Gives back the space of entries that have expired at `now`, and returns those that no reader will see any more,
-    /// each reported once; the caller counts them as dropped.
+    /// each reported once; they count as dropped.
     ///
     /// Entries that have expired but share space with others may still be read: readers check
-    /// [`Stored::is_expired`] themselves and count what they skip.
+    /// [`Stored::is_expired`] themselves and settle what they skip as dropped.
     ///
     /// # Errors
     /// [`StoreError::Closed`] or [`StoreError::Poisoned`].
     fn expire(&self, now: Timestamp) -> Result<Vec<Gone>, StoreError>;
 
-    /// Removes a queue with all its entries, and returns what was in it; the caller counts it as dropped.
+    /// Removes a queue with all its entries, and returns what was in it, which counts as dropped.
     ///
     /// # Errors
     /// [`StoreError::Closed`] or [`StoreError::Poisoned`]; a queue that does not exist is no error.
@@ -438,6 +429,9 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
 
     /// Returns the states of all queues, by rising id.
     fn queues(&self) -> Vec<QueueState>;
+
+    /// Returns the account of each queue and route that has ever had a message, by rising queue and route.
+    fn accounts(&self) -> Vec<Account>;
 
     /// Returns how full the store is.
     fn usage(&self) -> Usage;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::{Durability, StoreError};
+use super::{Durability, Gone, StoreError};
 
 /// Resolves when a batch is as durable as was asked for, to the level reached.
 ///
@@ -27,7 +27,10 @@ use super::{Durability, StoreError};
 /// ```
 #[derive(Debug)]
 #[must_use = "the sender is acknowledged only when the receipt resolves"]
-pub struct Receipt(State);
+pub struct Receipt {
+    state: State,
+    dropped: Vec<Gone>,
+}
 
 #[derive(Debug)]
 enum State {
@@ -38,7 +41,7 @@ enum State {
 impl Receipt {
     /// Returns a receipt that has resolved already.
     pub fn ready(result: Result<Durability, StoreError>) -> Self {
-        Self(State::Ready(Some(result)))
+        Self { state: State::Ready(Some(result)), dropped: Vec::new() }
     }
 
     /// Returns why the batch was not taken, when that is known already.
@@ -46,16 +49,28 @@ impl Receipt {
     /// A batch whose receipt was not refused at once is in its queues, see [`MessageStore`](super::MessageStore).
     #[must_use]
     pub fn refusal(&self) -> Option<&StoreError> {
-        match &self.0 {
+        match &self.state {
             State::Ready(Some(Err(error))) => Some(error),
             _ => None,
         }
     }
 
+    /// Returns what was dropped to take the batch, or of the batch itself; it has been counted.
+    #[must_use]
+    pub fn dropped(&self) -> &[Gone] {
+        &self.dropped
+    }
+
+    /// Sets what was dropped.
+    pub fn with_dropped(mut self, dropped: Vec<Gone>) -> Self {
+        self.dropped = dropped;
+        self
+    }
+
     /// Returns a receipt and the sender that resolves it; dropping the sender resolves it to [`StoreError::Closed`].
     pub fn pair() -> (ReceiptSender, Self) {
         let (sender, receiver) = oneshot::channel();
-        (ReceiptSender(sender), Self(State::Waiting(receiver)))
+        (ReceiptSender(sender), Self { state: State::Waiting(receiver), dropped: Vec::new() })
     }
 }
 
@@ -63,7 +78,7 @@ impl Future for Receipt {
     type Output = Result<Durability, StoreError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(StoreError::Closed))),
             State::Waiting(receiver) => {
                 Pin::new(receiver).poll(cx).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))

@@ -1,15 +1,18 @@
 //! The reference store: in memory, naive, obviously right.
 
-use std::collections::BTreeMap;
+mod state;
+
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::{
-    Durability, Enqueue, Gone, MessageStore, Offset, QueueState, ReadBatch, ReadLimit, Receipt, StoreError,
-    Stored, Usage,
+    Account, DropCause, Durability, Enqueue, Gone, MessageStore, Offset, QueueState, ReadBatch, ReadLimit,
+    Receipt, StoreError, Stored, Usage,
 };
 use crate::{QueueId, RouteName, Timestamp};
+use state::{Exit, State};
 
 /// A store in memory: what other stores are compared with, and what a test or a gateway without a disk uses.
 ///
@@ -26,38 +29,6 @@ use crate::{QueueId, RouteName, Timestamp};
 pub struct MemoryStore {
     state: Mutex<State>,
     limit_bytes: Option<u64>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    queues: BTreeMap<QueueId, Queue>,
-    used_bytes: u64,
-    closed: bool,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    entries: BTreeMap<Offset, Stored>,
-    head: Offset,
-    next: Offset,
-}
-
-impl Queue {
-    fn waiting(&self) -> Vec<(RouteName, u64)> {
-        let mut counts = BTreeMap::new();
-        for stored in self.entries.values() {
-            *counts.entry(stored.route.clone()).or_default() += 1;
-        }
-        counts.into_iter().collect()
-    }
-
-    fn state(&self, queue: &QueueId) -> QueueState {
-        QueueState::new(queue.clone(), self.head, self.next, self.waiting())
-    }
-}
-
-fn gone(queue: &QueueId, entries: Vec<(RouteName, u64)>) -> impl Iterator<Item = Gone> {
-    entries.into_iter().map(|(route, count)| Gone::new(queue.clone(), route, count))
 }
 
 impl MemoryStore {
@@ -82,48 +53,35 @@ impl MemoryStore {
         if state.closed { Err(StoreError::Closed) } else { Ok(state) }
     }
 
-    fn try_append(&self, batch: Vec<Enqueue>) -> Result<Durability, StoreError> {
-        let mut state = self.open_state()?;
-        let wanted: u64 = batch.iter().map(|e| cost(e) * e.targets.len() as u64).sum();
-        if let Some(limit_bytes) = self.limit_bytes.filter(|limit| state.used_bytes + wanted > *limit) {
-            return Err(StoreError::Full { used_bytes: state.used_bytes, limit_bytes });
-        }
-        state.used_bytes += wanted;
-        for Enqueue { message, targets, enqueued } in batch {
-            for target in targets.iter() {
-                let queue = state.queues.entry(target.queue.clone()).or_default();
-                let expires = target.time_to_live.map(|ttl| enqueued + ttl);
-                let stored =
-                    Stored::new(queue.next, enqueued, expires, target.route.clone(), message.clone());
-                queue.entries.insert(queue.next, stored);
-                queue.next += 1;
+    /// Puts the batch into a copy of what there is when it may not fit, so that a refused one leaves nothing behind.
+    fn try_append(&self, batch: &[Enqueue]) -> (Result<(), StoreError>, Vec<Gone>) {
+        let mut state = match self.open_state() {
+            Ok(state) => state,
+            Err(error) => return (Err(error), Vec::new()),
+        };
+        let wanted: u64 =
+            batch.iter().map(|e| e.message.encoded().len() as u64 * e.targets.len() as u64).sum();
+        let fits = self.limit_bytes.is_none_or(|limit| state.used_bytes + wanted <= limit)
+            && batch.iter().flat_map(|e| e.targets.iter()).all(|target| target.max_queue_bytes.is_none());
+        let mut copy = if fits { std::mem::take(&mut *state) } else { state.clone() };
+        let mut gone = Vec::new();
+        for enqueue in batch {
+            for target in enqueue.targets.iter() {
+                if let Err(error) = copy.place(enqueue, target, self.limit_bytes, &mut gone) {
+                    return (Err(error), Vec::new());
+                }
             }
         }
-        Ok(Durability::Memory)
-    }
-}
-
-fn cost(enqueue: &Enqueue) -> u64 {
-    enqueue.message.encoded().len() as u64
-}
-
-impl State {
-    /// Takes entries out of a queue, and gives their bytes back.
-    fn take(&mut self, queue: &QueueId, leaves: impl Fn(&Stored) -> bool) -> Vec<(RouteName, u64)> {
-        let Some(entry) = self.queues.get_mut(queue) else { return Vec::new() };
-        let (out, kept) =
-            std::mem::take(&mut entry.entries).into_iter().partition(|(_, stored)| leaves(stored));
-        entry.entries = kept;
-        let out = Queue { entries: out, ..Queue::default() };
-        self.used_bytes -= out.entries.values().map(|s| s.message.encoded().len() as u64).sum::<u64>();
-        out.waiting()
+        *state = copy;
+        (Ok(()), gone)
     }
 }
 
 #[async_trait]
 impl MessageStore for MemoryStore {
     fn append(&self, batch: Vec<Enqueue>, _level: Durability) -> Receipt {
-        Receipt::ready(self.try_append(batch))
+        let (result, dropped) = self.try_append(&batch);
+        Receipt::ready(result.map(|()| Durability::Memory)).with_dropped(dropped)
     }
 
     async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {
@@ -137,7 +95,7 @@ impl MessageStore for MemoryStore {
         let entries: Vec<_> = queue
             .entries
             .range(from..)
-            .map(|(_, s)| s)
+            .map(|(_, held)| &held.stored)
             .take(limit.entries.get())
             .take_while(fits)
             .cloned()
@@ -146,28 +104,42 @@ impl MessageStore for MemoryStore {
         Ok(ReadBatch::new(entries, next, 0))
     }
 
-    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
-        let mut state = self.open_state()?;
-        state.take(queue, |stored| stored.offset < below);
-        if let Some(queue) = state.queues.get_mut(queue) {
-            queue.head = queue.head.max(below.min(queue.next));
-        }
+    fn settle(
+        &self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) -> Result<(), StoreError> {
+        self.open_state()?.settle(queue, offsets, dropped);
+        Ok(())
+    }
+
+    fn count_dropped(
+        &self,
+        queue: &QueueId,
+        route: &RouteName,
+        cause: DropCause,
+        entries: u64,
+    ) -> Result<(), StoreError> {
+        self.open_state()?.count_dropped(queue, route, cause, entries);
         Ok(())
     }
 
     fn expire(&self, now: Timestamp) -> Result<Vec<Gone>, StoreError> {
         let mut state = self.open_state()?;
         let ids: Vec<_> = state.queues.keys().cloned().collect();
-        Ok(ids.iter().flat_map(|id| gone(id, state.take(id, |stored| stored.is_expired(now)))).collect())
+        let mut expire =
+            |id| state.take(id, |stored| stored.is_expired(now).then_some(Exit::Dropped(DropCause::Expired)));
+        Ok(ids.iter().flat_map(&mut expire).collect())
     }
 
     fn remove(&self, queue: &QueueId) -> Result<Vec<Gone>, StoreError> {
         let mut state = self.open_state()?;
-        let taken = state.take(queue, |_| true);
+        let gone = state.take(queue, |_| Some(Exit::Dropped(DropCause::Removed)));
         if let Some(queue) = state.queues.get_mut(queue) {
             queue.head = queue.next;
         }
-        Ok(gone(queue, taken).collect())
+        Ok(gone)
     }
 
     fn queue(&self, queue: &QueueId) -> Option<QueueState> {
@@ -176,6 +148,10 @@ impl MessageStore for MemoryStore {
 
     fn queues(&self) -> Vec<QueueState> {
         self.state().queues.iter().map(|(id, queue)| queue.state(id)).collect()
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        self.state().queues.iter().flat_map(|(id, queue)| queue.accounts(id)).collect()
     }
 
     fn usage(&self) -> Usage {
