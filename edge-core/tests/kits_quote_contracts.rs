@@ -57,6 +57,7 @@ fn check(source: &str, kit: &str, promises: &[&str]) {
 #[test]
 fn the_store_kit_quotes_its_contract() {
     let kit = [
+        include_str!("../src/testing/message_store/accounts.rs"),
         include_str!("../src/testing/message_store/append.rs"),
         include_str!("../src/testing/message_store/durability.rs"),
         include_str!("../src/testing/message_store/expiry.rs"),

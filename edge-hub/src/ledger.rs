@@ -5,44 +5,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use edge_core::DropCause;
 use edge_core::{Gone, QueueState, RouteName};
 
 use crate::pump::is_dead_letter;
-
-/// Why a copy of a message is gone without being delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-#[repr(usize)]
-pub enum DropCause {
-    /// No route wanted the message.
-    NoRoute = 0,
-    /// Its time to live ran out.
-    Expired = 1,
-    /// Its endpoint refused it for good; it is in the dead-letter queue.
-    Refused = 2,
-    /// It was lost to damage of the store.
-    Damaged = 3,
-    /// Its queue was removed.
-    Removed = 4,
-}
-
-impl DropCause {
-    /// All causes.
-    pub const ALL: &'static [Self] =
-        &[Self::NoRoute, Self::Expired, Self::Refused, Self::Damaged, Self::Removed];
-
-    /// Returns the cause's name, as metrics label it; the first two are those of Azure IoT Edge.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoRoute => "no_route",
-            Self::Expired => "ttl_expiry",
-            Self::Refused => "refused",
-            Self::Damaged => "damaged",
-            Self::Removed => "removed",
-        }
-    }
-}
 
 /// One line of the ledger, in copies: a message that goes to two endpoints counts twice.
 ///
@@ -65,7 +31,7 @@ pub struct LedgerLine {
     /// Copies that wait in the store.
     pub stored: u64,
     /// Copies dropped, by [`DropCause`] in the order of [`DropCause::ALL`].
-    pub dropped: [u64; 5],
+    pub dropped: [u64; DropCause::COUNT],
 }
 
 impl LedgerLine {
@@ -129,7 +95,7 @@ pub struct Ledger {
 pub(crate) struct RouteCounts {
     pub(crate) accepted: AtomicU64,
     delivered: AtomicU64,
-    dropped: [AtomicU64; 5],
+    dropped: [AtomicU64; DropCause::COUNT],
 }
 
 impl RouteCounts {
@@ -144,7 +110,7 @@ impl RouteCounts {
     }
 
     fn line(&self) -> LedgerLine {
-        let mut dropped = [0; 5];
+        let mut dropped = [0; DropCause::COUNT];
         for (n, count) in dropped.iter_mut().zip(&self.dropped) {
             *n = count.load(Relaxed);
         }

@@ -37,6 +37,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Unlocks the state, and wakes the writer when it has been left work.
+    pub(crate) fn wake_writer(&self, mut state: MutexGuard<'_, State>) {
+        let wakes = state.wakes_writer();
+        drop(state);
+        if wakes {
+            self.mail.notify_one();
+        }
+    }
+
     pub(crate) fn path(&self, segment: u64) -> PathBuf {
         self.dir.join(file_name(segment))
     }

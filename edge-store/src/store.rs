@@ -3,14 +3,15 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use edge_core::{
-    Durability, Enqueue, Gone, MessageStore, Offset, QueueId, QueueState, ReadBatch, ReadLimit, Receipt,
-    StoreError, Timestamp, Usage,
+    Account, DropCause, Durability, Enqueue, Gone, MessageStore, Offset, QueueId, QueueState, ReadBatch,
+    ReadLimit, Receipt, RouteName, StoreError, Timestamp, Usage,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,7 +29,8 @@ const LOCK: &str = "lock";
 /// Durable queues in a log of segment files.
 ///
 /// A thread of its own writes the files, and another one reads back what is no longer in memory: no call blocks on the
-/// disk. Dropping the store writes and syncs what is left, like [`MessageStore::close`], and waits for that; so
+/// disk. At its limit it refuses, whatever the overflow policy of a target, and it does not limit single queues.
+/// Dropping the store writes and syncs what is left, like [`MessageStore::close`], and waits for that; so
 /// close a store before dropping it where blocking matters.
 ///
 /// # Examples
@@ -159,11 +161,7 @@ impl SegmentStore {
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.shared.lock();
         let result = change(&mut state);
-        let wakes = state.wakes_writer();
-        drop(state);
-        if wakes {
-            self.shared.mail.notify_one();
-        }
+        self.shared.wake_writer(state);
         result
     }
 }
@@ -191,8 +189,23 @@ impl MessageStore for SegmentStore {
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
-        self.change(|state| state.trim(queue, below))
+    fn settle(
+        &self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) -> Result<(), StoreError> {
+        self.change(|state| state.settle(queue, offsets, dropped))
+    }
+
+    fn count_dropped(
+        &self,
+        queue: &QueueId,
+        route: &RouteName,
+        cause: DropCause,
+        entries: u64,
+    ) -> Result<(), StoreError> {
+        self.change(|state| state.count_dropped(queue, route, cause, entries))
     }
 
     fn expire(&self, now: Timestamp) -> Result<Vec<Gone>, StoreError> {
@@ -210,6 +223,10 @@ impl MessageStore for SegmentStore {
 
     fn queues(&self) -> Vec<QueueState> {
         self.shared.lock().describe_all()
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        self.shared.lock().accounts()
     }
 
     fn usage(&self) -> Usage {

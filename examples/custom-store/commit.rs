@@ -2,7 +2,7 @@
 
 use redb::{Database, Error, Table};
 
-use crate::tables::{ENTRIES, MESSAGES, QUEUES, SHARES, key};
+use crate::tables::{ENTRIES, MESSAGES, QUEUES, SHARES, TALLIES, code, key};
 use crate::work::Work;
 
 /// Writes everything that waits in one transaction with one sync, and returns how many bytes of messages were freed.
@@ -34,13 +34,13 @@ pub(crate) fn commit(database: &Database, work: &Work, next_message: &mut u64) -
         for (queue, bounds) in &work.queues {
             let (endpoint, rank) = key(queue);
             queues.insert((endpoint, rank), (bounds.head, bounds.next))?;
-            for row in
-                entries.extract_from_if((endpoint, rank, 0)..(endpoint, rank, bounds.head), |_, _| true)?
-            {
-                left.push(row?.1.value().0);
-            }
         }
-        for (queue, offset) in &work.expired {
+        let mut tallies = change.open_table(TALLIES)?;
+        for ((queue, route, how), count) in &work.tallies {
+            let (endpoint, rank) = key(queue);
+            tallies.insert((endpoint, rank, route.as_str(), code(*how)), count)?;
+        }
+        for (queue, offset) in &work.left {
             let (endpoint, rank) = key(queue);
             left.extend(entries.remove((endpoint, rank, *offset))?.map(|entry| entry.value().0));
         }

@@ -1,8 +1,9 @@
 //! What the store knows without asking the disk: which entries there are, and how many of each route.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
-use edge_core::{Offset, QueueId, QueueState, RouteName, Timestamp};
+use edge_core::{Account, DropCause, Offset, QueueId, QueueState, RouteName, Timestamp};
 
 /// One entry, as far as it has to be known without the disk: 32 bytes.
 #[derive(Clone, Debug)]
@@ -11,12 +12,14 @@ pub(crate) struct Slot {
     pub(crate) route: RouteName,
 }
 
-/// The entries of one queue from `head` on; a gap is an entry that has expired.
+/// The entries of one queue from `head` on; a gap is an entry that has left.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     head: Offset,
     slots: VecDeque<Option<Slot>>,
     waiting: BTreeMap<RouteName, u64>,
+    /// How many entries have left, how: `None` is delivered.
+    left: BTreeMap<(RouteName, Option<DropCause>), u64>,
     /// Entries below this are on the disk, and can be read.
     pub(crate) committed: Offset,
 }
@@ -26,7 +29,7 @@ impl Index {
     pub(crate) fn empty(head: Offset, next: Offset) -> Self {
         let gaps = usize::try_from(next.saturating_sub(head)).unwrap_or(0);
         let slots = std::iter::repeat_with(|| None).take(gaps).collect();
-        Self { head, slots, waiting: BTreeMap::new(), committed: next }
+        Self { head, slots, committed: next, ..Self::default() }
     }
 
     /// Puts an entry where the disk has one.
@@ -52,33 +55,59 @@ impl Index {
         self.head + self.slots.len() as u64
     }
 
-    /// Forgets what is below `below`; nothing above the end is trimmed, or offsets would leave a gap.
-    pub(crate) fn trim(&mut self, below: Offset) {
-        while self.head < below.min(self.next()) {
-            if let Some(Some(slot)) = self.slots.pop_front() {
-                self.count_out(&slot.route);
+    /// Takes the entries of a range out for which `exit` says how they leave, tells `each` their offsets, and returns how
+    /// many of each route left how. The head moves over what is gone.
+    pub(crate) fn leave(
+        &mut self,
+        offsets: Range<Offset>,
+        exit: impl Fn(Offset, &Slot) -> Option<Option<DropCause>>,
+        mut each: impl FnMut(Offset),
+    ) -> BTreeMap<(RouteName, Option<DropCause>), u64> {
+        let mut gone = BTreeMap::new();
+        let from = offsets.start.max(self.head);
+        let skip = self.position(from).unwrap_or(usize::MAX).min(self.slots.len());
+        for (offset, place) in (from..offsets.end).zip(self.slots.range_mut(skip..)) {
+            let Some(how) = place.as_ref().and_then(|slot| exit(offset, slot)) else { continue };
+            if let Some(slot) = place.take() {
+                *gone.entry((slot.route, how)).or_default() += 1;
+                each(offset);
             }
+        }
+        while self.slots.pop_front_if(|slot| slot.is_none()).is_some() {
             self.head += 1;
         }
-    }
-
-    /// Forgets what has expired at `now`, and returns the offsets and how many entries of each route they were.
-    pub(crate) fn expire(&mut self, now: Timestamp) -> (Vec<Offset>, BTreeMap<RouteName, u64>) {
-        let (mut offsets, mut gone) = (Vec::new(), BTreeMap::new());
-        for (offset, place) in (self.head..).zip(&mut self.slots) {
-            let expired = |slot: &mut Slot| slot.expires.is_some_and(|expires| expires <= now);
-            if let Some(slot) = place.take_if(expired) {
-                *gone.entry(slot.route).or_default() += 1;
-                offsets.push(offset);
-            }
-        }
-        for (route, count) in &gone {
+        for ((route, _), count) in &gone {
             if let Some(waiting) = self.waiting.get_mut(route) {
                 *waiting -= count;
             }
         }
         self.waiting.retain(|_, count| *count > 0);
-        (offsets, gone)
+        gone
+    }
+
+    /// Counts entries that have left, and returns how many have by now.
+    pub(crate) fn count_left(&mut self, route: &RouteName, how: Option<DropCause>, count: u64) -> u64 {
+        let total = self.left.entry((route.clone(), how)).or_default();
+        *total += count;
+        *total
+    }
+
+    pub(crate) fn accounts(&self, queue: &QueueId) -> Vec<Account> {
+        let routes: BTreeSet<_> =
+            self.waiting.keys().chain(self.left.keys().map(|(route, _)| route)).collect();
+        let account = |route: &RouteName| {
+            let mut account = Account::new(queue.clone(), route.clone());
+            account.stored = self.waiting.get(route).copied().unwrap_or_default();
+            for ((_, how), &count) in self.left.iter().filter(|((other, _), _)| other == route) {
+                match how {
+                    Some(cause) => account.dropped.add(*cause, count),
+                    None => account.delivered += count,
+                }
+            }
+            account.accepted = account.delivered + account.stored + account.dropped.total();
+            account
+        };
+        routes.into_iter().map(account).collect()
     }
 
     /// Returns whether all entries are on the disk.
@@ -94,25 +123,16 @@ impl Index {
         there.filter_map(|(offset, slot)| slot.as_ref().map(|_| offset)).take(most).collect()
     }
 
-    /// Returns how many entries of each route wait.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (RouteName, u64)> {
-        self.waiting.iter().map(|(route, count)| (route.clone(), *count))
-    }
-
     pub(crate) fn state(&self, queue: &QueueId) -> QueueState {
-        QueueState::new(queue.clone(), self.head, self.next(), self.waiting().collect())
+        QueueState::new(
+            queue.clone(),
+            self.head,
+            self.next(),
+            self.waiting.iter().map(|(route, count)| (route.clone(), *count)).collect(),
+        )
     }
 
     fn position(&self, offset: Offset) -> Option<usize> {
         usize::try_from(offset.checked_sub(self.head)?).ok()
-    }
-
-    fn count_out(&mut self, route: &RouteName) {
-        if let Some(count) = self.waiting.get_mut(route) {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting.remove(route);
-            }
-        }
     }
 }

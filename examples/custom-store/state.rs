@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
-use edge_core::{Enqueue, Gone, Offset, QueueId, StoreError, Timestamp};
+use edge_core::{Account, DropCause, Enqueue, Gone, Offset, QueueId, RouteName, StoreError, Timestamp};
 
 use crate::index::{Index, Slot};
 use crate::work::{Bounds, Row, Work};
@@ -71,32 +72,66 @@ impl State {
         }
     }
 
-    /// Forgets the entries of a queue below `below`.
-    pub(crate) fn trim(&mut self, queue: &QueueId, below: Offset) {
-        let Some(index) = self.queues.get_mut(queue) else { return };
-        if below > index.head() {
-            index.trim(below);
-            self.work.queues.insert(queue.clone(), bounds(index));
-        }
+    /// Takes entries out of a queue: those listed count as dropped, the others as delivered.
+    pub(crate) fn settle(
+        &mut self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) {
+        let cause = |offset, _: &Slot| {
+            let listed = dropped.iter().find(|(listed, _)| *listed == offset);
+            Some(listed.map(|&(_, cause)| cause))
+        };
+        self.leave(queue, offsets, cause);
+    }
+
+    /// Counts messages that were dropped without being stored.
+    pub(crate) fn count_dropped(&mut self, queue: &QueueId, route: &RouteName, cause: DropCause, count: u64) {
+        let index = self.queues.entry(queue.clone()).or_default();
+        let total = index.count_left(route, Some(cause), count);
+        self.work.queues.insert(queue.clone(), bounds(index));
+        self.work.tallies.insert((queue.clone(), route.clone(), Some(cause)), total);
     }
 
     /// Forgets what has expired at `now`: what no reader sees from here on is what is reported, and only once.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Gone> {
-        let mut all = Vec::new();
-        for (queue, index) in &mut self.queues {
-            let (offsets, gone) = index.expire(now);
-            self.work.expired.extend(offsets.into_iter().map(|offset| (queue.clone(), offset)));
-            all.extend(gone.into_iter().map(|(route, count)| Gone::new(queue.clone(), route, count)));
-        }
-        all
+        let queues: Vec<_> = self.queues.keys().cloned().collect();
+        let is_expired = |slot: &Slot| slot.expires.is_some_and(|expires| expires <= now);
+        let cause = |_, slot: &Slot| is_expired(slot).then_some(Some(DropCause::Expired));
+        queues.iter().flat_map(|queue| self.leave(queue, 0..Offset::MAX, cause)).collect()
     }
 
     /// Empties a queue. Its name and its next offset stay: a reader in the middle of it misses nothing that comes later.
     pub(crate) fn remove(&mut self, queue: &QueueId) -> Vec<Gone> {
-        let Some(index) = self.queues.get(queue) else { return Vec::new() };
-        let gone = index.waiting().map(|(route, count)| Gone::new(queue.clone(), route, count)).collect();
-        self.trim(queue, index.next());
+        self.leave(queue, 0..Offset::MAX, |_, _| Some(Some(DropCause::Removed)))
+    }
+
+    /// Takes the entries of a range out of a queue for which `exit` names how they leave, and returns the dropped ones.
+    fn leave(
+        &mut self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        exit: impl Fn(Offset, &Slot) -> Option<Option<DropCause>>,
+    ) -> Vec<Gone> {
+        let Some(index) = self.queues.get_mut(queue) else { return Vec::new() };
+        let mut gone = Vec::new();
+        let before = index.head();
+        for ((route, cause), count) in
+            index.leave(offsets, exit, |offset| self.work.left.push((queue.clone(), offset)))
+        {
+            let total = index.count_left(&route, cause, count);
+            self.work.tallies.insert((queue.clone(), route.clone(), cause), total);
+            gone.extend(cause.map(|cause| Gone::new(queue.clone(), route, count, cause)));
+        }
+        if index.head() > before {
+            self.work.queues.insert(queue.clone(), bounds(index));
+        }
         gone
+    }
+
+    pub(crate) fn accounts(&self) -> Vec<Account> {
+        self.queues.iter().flat_map(|(queue, index)| index.accounts(queue)).collect()
     }
 }
 

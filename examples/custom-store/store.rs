@@ -1,13 +1,14 @@
 //! The store: each call of [`MessageStore`] is short, and none but `read` and `close` waits for the disk.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use edge_core::{
-    Durability, Enqueue, Gone, MessageStore, Offset, QueueId, QueueState, ReadBatch, ReadLimit, Receipt,
-    StoreError, Timestamp, Usage,
+    Account, DropCause, Durability, Enqueue, Gone, MessageStore, Offset, QueueId, QueueState, ReadBatch,
+    ReadLimit, Receipt, RouteName, StoreError, Timestamp, Usage,
 };
 use redb::Database;
 use tokio::sync::oneshot;
@@ -78,8 +79,25 @@ impl MessageStore for RedbStore {
         Ok(ReadBatch::new(entries, next.unwrap_or(last + 1), damaged))
     }
 
-    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
-        self.shared.open()?.trim(queue, below);
+    fn settle(
+        &self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) -> Result<(), StoreError> {
+        self.shared.open()?.settle(queue, offsets, dropped);
+        self.shared.wake();
+        Ok(())
+    }
+
+    fn count_dropped(
+        &self,
+        queue: &QueueId,
+        route: &RouteName,
+        cause: DropCause,
+        entries: u64,
+    ) -> Result<(), StoreError> {
+        self.shared.open()?.count_dropped(queue, route, cause, entries);
         self.shared.wake();
         Ok(())
     }
@@ -102,6 +120,10 @@ impl MessageStore for RedbStore {
 
     fn queues(&self) -> Vec<QueueState> {
         self.shared.lock().queues.iter().map(|(queue, index)| index.state(queue)).collect()
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        self.shared.lock().accounts()
     }
 
     fn usage(&self) -> Usage {

@@ -5,12 +5,13 @@
 //! | `messages` | number of the message | the message, as `Message::encoded` has it |
 //! | `shares` | number of the message | how many entries hold it, when more than one does |
 //! | `entries` | endpoint, priority, offset | number of the message, taken at (ms), expires at (ms), route |
+//! | `tallies` | endpoint, priority, route, 0 for delivered or 1 + code of the cause | how many entries have left so |
 //! | `queues` | endpoint, priority | lowest offset not trimmed, offset of the next entry |
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use edge_core::{Message, Offset, Priority, QueueId, RouteName, Stored, Timestamp};
+use edge_core::{DropCause, Message, Offset, Priority, QueueId, RouteName, Stored, Timestamp};
 use redb::{Database, Error, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::index::{Index, Slot};
@@ -19,6 +20,11 @@ pub(crate) const MESSAGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::ne
 pub(crate) const SHARES: TableDefinition<'_, u64, u64> = TableDefinition::new("shares");
 pub(crate) const ENTRIES: TableDefinition<'_, Place<'_>, Entry<'_>> = TableDefinition::new("entries");
 pub(crate) const QUEUES: TableDefinition<'_, (&str, u8), (u64, u64)> = TableDefinition::new("queues");
+
+pub(crate) const TALLIES: TableDefinition<'_, Left<'_>, u64> = TableDefinition::new("tallies");
+
+/// Endpoint, priority, route, and how entries have left.
+type Left<'a> = (&'a str, u8, &'a str, u8);
 
 /// Endpoint, priority, offset.
 type Place<'a> = (&'a str, u8, u64);
@@ -36,6 +42,15 @@ pub(crate) struct Found {
 
 pub(crate) fn key(queue: &QueueId) -> (&str, u8) {
     (queue.endpoint().as_str(), queue.priority().rank())
+}
+
+/// Returns the number that says how entries have left.
+pub(crate) fn code(how: Option<DropCause>) -> u8 {
+    how.map_or(0, |cause| cause.code() + 1)
+}
+
+fn how(code: u8) -> Option<DropCause> {
+    code.checked_sub(1).map(|code| DropCause::from_code(code).unwrap_or(DropCause::Removed))
 }
 
 /// Returns the queue of a key, unless somebody else wrote it.
@@ -59,6 +74,14 @@ pub(crate) fn load(database: &Database) -> Result<Found, Error> {
             let (name, bounds) = row?;
             let (head, next) = bounds.value();
             found.queues.extend(queue(name.value()).map(|queue| (queue, Index::empty(head, next))));
+        }
+        for row in change.open_table(TALLIES)?.iter()? {
+            let (place, count) = row?;
+            let (endpoint, rank, route, code) = place.value();
+            let (Some(queue), Ok(route)) = (queue((endpoint, rank)), route.parse()) else { continue };
+            if let Some(index) = found.queues.get_mut(&queue) {
+                index.count_left(&route, how(code), count.value());
+            }
         }
         for row in change.open_table(ENTRIES)?.iter()? {
             let (place, entry) = row?;

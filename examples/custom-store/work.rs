@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use edge_core::{Message, Offset, QueueId, ReceiptSender, StoreError, Target, Timestamp};
+use edge_core::{
+    DropCause, Message, Offset, QueueId, ReceiptSender, RouteName, StoreError, Target, Timestamp,
+};
 use tokio::sync::oneshot;
 
 /// One message and the places that it was given.
@@ -26,7 +28,7 @@ pub(crate) struct Bounds {
 /// Everything that was asked for since the last transaction.
 ///
 /// The order between the parts does not matter: offsets are given when `append` is called, and nothing trims or
-/// expires what is appended later.
+/// settles what is appended later.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) rows: Vec<Row>,
@@ -34,12 +36,14 @@ pub(crate) struct Work {
     pub(crate) receipts: Vec<ReceiptSender>,
     /// Every queue that changed.
     pub(crate) queues: BTreeMap<QueueId, Bounds>,
-    pub(crate) expired: Vec<(QueueId, Offset)>,
+    pub(crate) left: Vec<(QueueId, Offset)>,
+    /// How many entries have left by now, how: `None` is delivered.
+    pub(crate) tallies: BTreeMap<(QueueId, RouteName, Option<DropCause>), u64>,
     pub(crate) closing: Option<oneshot::Sender<Result<(), StoreError>>>,
 }
 
 impl Work {
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.queues.is_empty() && self.expired.is_empty() && self.closing.is_none()
+        self.rows.is_empty() && self.queues.is_empty() && self.left.is_empty() && self.closing.is_none()
     }
 }

@@ -16,6 +16,7 @@ mod ndjson;
 mod packet;
 mod property_bag;
 mod random;
+mod rest;
 mod route;
 mod sas_token;
 mod segment;
@@ -35,6 +36,7 @@ pub use ndjson::ndjson;
 pub use packet::mqtt_packet;
 pub use property_bag::property_bag;
 pub use random::Random;
+pub use rest::rest;
 pub use route::route;
 pub use sas_token::sas_token;
 pub use session::mqtt_session;
@@ -73,6 +75,7 @@ targets! {
     mqtt_session 40_000,
     ndjson 20_000,
     property_bag 40_000,
+    rest 3_000,
     route 20_000,
     sas_token 40_000,
     session_file 2_000,

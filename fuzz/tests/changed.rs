@@ -44,6 +44,6 @@ macro_rules! tests {
 }
 
 tests! {
-    condition connection_string desired log_recovery message mqtt_packet mqtt_session ndjson property_bag route sas_token
+    body condition connection_string desired log_recovery message mqtt_packet mqtt_session ndjson property_bag rest route sas_token
     session_file topic user_name
 }

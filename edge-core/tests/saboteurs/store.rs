@@ -1,13 +1,14 @@
 //! Broken stores.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use edge_core::{
-    Durability, Enqueue, Gone, Message, MessageStore, Offset, Priority, QueueId, QueueState, ReadBatch,
-    ReadLimit, Receipt, StoreError, Target, Timestamp, Usage,
+    Account, DropCause, Durability, Enqueue, Gone, Message, MessageStore, Offset, Priority, QueueId,
+    QueueState, ReadBatch, ReadLimit, Receipt, RouteName, StoreError, Target, Timestamp, Usage,
 };
 
 use super::flaws;
@@ -53,6 +54,11 @@ flaws! { StoreFlaw {
     RemovesSilently => "removal_reports_what_was_waiting",
     CountsForOneRoute => "waiting_is_counted_by_route",
     ListsBackwards => "queues_are_listed_in_order",
+    CallsAllDelivered => "settling_counts_what_became_of_entries",
+    SettlesFromTheHead => "any_part_of_a_queue_can_be_settled",
+    CountsTwice => "an_entry_is_counted_once",
+    CountsOnlyWhatItStores => "what_is_not_stored_is_counted",
+    ForgetsAccounts => "accounts_survive_reopening",
     ClosesCarelessly => "closing_makes_all_durable",
     StaysOpen => "a_closed_store_refuses",
 } }
@@ -68,6 +74,8 @@ pub struct Broken {
     held_bytes: AtomicU64,
     head: Mutex<BTreeMap<QueueId, Offset>>,
     expired: Mutex<Vec<Gone>>,
+    /// How many entries of each queue were settled as dropped, whether or not they were still there.
+    again: Mutex<BTreeMap<QueueId, u64>>,
 }
 
 impl Broken {
@@ -80,6 +88,7 @@ impl Broken {
             held_bytes: AtomicU64::new(0),
             head: Mutex::default(),
             expired: Mutex::default(),
+            again: Mutex::default(),
         }
     }
 
@@ -227,18 +236,34 @@ impl MessageStore for Broken {
         Ok(batch)
     }
 
-    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
+    fn settle(
+        &self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) -> Result<(), StoreError> {
         if self.has(StoreFlaw::StaysOpen) {
             return Ok(());
         }
+        let below = offsets.end;
         self.head.lock().unwrap().insert(queue.clone(), below);
+        let mut start = self.sound(queue, offsets.start);
+        if self.has(StoreFlaw::SettlesFromTheHead) {
+            start = 0;
+        }
+        if self.has(StoreFlaw::CountsTwice) {
+            let listed = dropped.iter().filter(|(at, _)| offsets.contains(at)).count() as u64;
+            *self.again.lock().unwrap().entry(queue.clone()).or_default() += listed;
+        }
+        let dropped = if self.has(StoreFlaw::CallsAllDelivered) { &[] } else { dropped };
+        let dropped: Vec<_> = dropped.iter().map(|&(at, cause)| (self.sound(queue, at), cause)).collect();
         let extra = u64::from(self.has(StoreFlaw::TrimsOneTooMany));
         let sound = self.sound(queue, below) + extra;
         let next = self.inner.queue(queue).map_or(0, |state| state.next);
         if self.has(StoreFlaw::ForgetsTrims) {
-            return self.inner.memory.trim(queue, sound);
+            return self.inner.memory.settle(queue, start..sound, &dropped);
         }
-        self.holding(StoreFlaw::HoldsTheTrimmed, || self.inner.trim(queue, sound))?;
+        self.holding(StoreFlaw::HoldsTheTrimmed, || self.inner.settle(queue, start..sound, &dropped))?;
         if self.has(StoreFlaw::RestartsAfterTrim) && sound >= next {
             self.restart(queue);
         }
@@ -246,6 +271,30 @@ impl MessageStore for Broken {
             self.shift.lock().unwrap().insert(queue.clone(), next as i64 - sound as i64);
         }
         Ok(())
+    }
+
+    fn count_dropped(
+        &self,
+        queue: &QueueId,
+        route: &RouteName,
+        cause: DropCause,
+        entries: u64,
+    ) -> Result<(), StoreError> {
+        if self.has(StoreFlaw::CountsOnlyWhatItStores) {
+            return self.inner.count_dropped(queue, route, cause, 0);
+        }
+        self.inner.count_dropped(queue, route, cause, entries)
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        let mut accounts = self.inner.accounts();
+        for account in &mut accounts {
+            let again = self.again.lock().unwrap().get(&account.queue).copied().unwrap_or_default();
+            let more = again.saturating_sub(account.dropped.count(DropCause::Refused));
+            account.dropped.add(DropCause::Expired, more);
+            account.accepted += more;
+        }
+        accounts
     }
 
     fn expire(&self, at: Timestamp) -> Result<Vec<Gone>, StoreError> {

@@ -1,14 +1,15 @@
 //! A durable store over a simulated disk: a journal of operations in front of the store in memory.
 
 use std::future::Future;
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use edge_core::{
-    Durability, Enqueue, Gone, MemoryStore, MessageStore, Offset, QueueId, QueueState, ReadBatch, ReadLimit,
-    Receipt, StoreError, Timestamp, Usage,
+    Account, DropCause, Durability, Enqueue, Gone, MemoryStore, MessageStore, Offset, QueueId, QueueState,
+    ReadBatch, ReadLimit, Receipt, RouteName, StoreError, Timestamp, Usage,
 };
 
 use super::tasks::later;
@@ -17,7 +18,8 @@ use super::tasks::later;
 #[derive(Clone, Debug)]
 pub enum Op {
     Append(Vec<Enqueue>),
-    Trim(QueueId, Offset),
+    Settle(QueueId, Range<Offset>, Vec<(Offset, DropCause)>),
+    CountDropped(QueueId, RouteName, DropCause, u64),
     Expire(Timestamp),
     Remove(QueueId),
 }
@@ -82,7 +84,12 @@ impl JournalStore {
         for op in &ops {
             match op.clone() {
                 Op::Append(batch) => drop(now(store.memory.append(batch, Durability::Memory)).unwrap()),
-                Op::Trim(queue, below) => store.memory.trim(&queue, below).unwrap(),
+                Op::Settle(queue, offsets, dropped) => {
+                    store.memory.settle(&queue, offsets, &dropped).unwrap();
+                }
+                Op::CountDropped(queue, route, cause, entries) => {
+                    store.memory.count_dropped(&queue, &route, cause, entries).unwrap();
+                }
                 Op::Expire(at) => drop(store.memory.expire(at).unwrap()),
                 Op::Remove(queue) => drop(store.memory.remove(&queue).unwrap()),
             }
@@ -101,8 +108,10 @@ impl JournalStore {
         if let Err(error) = self.disk().check() {
             return Receipt::ready(Err(error));
         }
-        if let Err(error) = now(self.memory.append(batch.clone(), does)) {
-            return Receipt::ready(Err(error));
+        let taken = self.memory.append(batch.clone(), does);
+        let dropped = taken.dropped().to_vec();
+        if let Err(error) = now(taken) {
+            return Receipt::ready(Err(error)).with_dropped(dropped);
         }
         let disk = self.disk.clone();
         let (sender, receipt) = Receipt::pair();
@@ -112,10 +121,10 @@ impl JournalStore {
             let result = if does == Durability::Synced { disk.sync() } else { disk.check() };
             sender.send(result.map(|()| says));
         });
-        receipt
+        receipt.with_dropped(dropped)
     }
 
-    fn log(&self, op: Op) {
+    pub fn log(&self, op: Op) {
         let disk = self.disk.clone();
         later(async move { disk.lock().unwrap().write(op) });
     }
@@ -124,16 +133,35 @@ impl JournalStore {
 #[async_trait]
 impl MessageStore for JournalStore {
     fn append(&self, batch: Vec<Enqueue>, level: Durability) -> Receipt {
-        self.append_as(batch, level, level)
+        let targets = batch.iter().flat_map(|entry| entry.targets.iter());
+        let wished = targets.map(|target| target.durability.unwrap_or(level)).max().unwrap_or(level);
+        self.append_as(batch, wished, wished)
     }
 
     async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {
         self.memory.read(queue, from, limit).await
     }
 
-    fn trim(&self, queue: &QueueId, below: Offset) -> Result<(), StoreError> {
-        self.memory.trim(queue, below)?;
-        self.log(Op::Trim(queue.clone(), below));
+    fn settle(
+        &self,
+        queue: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) -> Result<(), StoreError> {
+        self.memory.settle(queue, offsets.clone(), dropped)?;
+        self.log(Op::Settle(queue.clone(), offsets, dropped.to_vec()));
+        Ok(())
+    }
+
+    fn count_dropped(
+        &self,
+        queue: &QueueId,
+        route: &RouteName,
+        cause: DropCause,
+        entries: u64,
+    ) -> Result<(), StoreError> {
+        self.memory.count_dropped(queue, route, cause, entries)?;
+        self.log(Op::CountDropped(queue.clone(), route.clone(), cause, entries));
         Ok(())
     }
 
@@ -155,6 +183,10 @@ impl MessageStore for JournalStore {
 
     fn queues(&self) -> Vec<QueueState> {
         self.memory.queues()
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        self.memory.accounts()
     }
 
     fn usage(&self) -> Usage {

@@ -36,6 +36,15 @@ impl Counts {
         }
     }
 
+    pub(crate) fn of(&self, route: u32) -> u64 {
+        let at = self.counts.binary_search_by_key(&route, |&(route, _)| route);
+        at.ok().and_then(|at| self.counts.get(at)).map_or(0, |&(_, count)| count)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
         self.counts.iter().copied()
     }

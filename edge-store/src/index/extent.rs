@@ -16,6 +16,8 @@ pub(crate) struct Extent {
     pub(crate) count: u32,
     /// Bytes of their records; a record that is in several queues counts for each.
     pub(crate) bytes: u64,
+    /// Those of them that somebody waits for.
+    pub(crate) left: u64,
     /// The latest expiry of an entry, [`NEVER`] when one never expires.
     pub(crate) max_expiry: u64,
     /// Some places: offset above `first`, and position in the segment.
@@ -29,7 +31,7 @@ pub(crate) struct Extent {
 impl Extent {
     pub(crate) fn new(segment: u64, first: u64) -> Self {
         let (points, routes, codes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { segment, first, count: 0, bytes: 0, max_expiry: 0, points, routes, codes }
+        Self { segment, first, count: 0, bytes: 0, left: 0, max_expiry: 0, points, routes, codes }
     }
 
     /// Returns the offset behind the last entry.
@@ -62,6 +64,7 @@ impl Extent {
         }
         self.count += 1;
         self.bytes += u64::from(bytes);
+        self.left += u64::from(bytes);
         self.max_expiry = self.max_expiry.max(expires);
         true
     }
@@ -78,10 +81,21 @@ impl Extent {
             && self.points.is_sorted()
     }
 
-    /// Returns how many bytes the entries from `from` on have, supposing that all have the same.
-    pub(crate) fn bytes_from(&self, from: u64) -> u64 {
-        let left = self.end().saturating_sub(from).min(u64::from(self.count));
-        self.bytes / u64::from(self.count.max(1)) * left
+    /// Takes note that nobody waits for so many of the entries any more; returns their bytes, supposing that all have the
+    /// same.
+    pub(crate) fn leave(&mut self, entries: u64) -> u64 {
+        let bytes = (self.bytes / u64::from(self.count.max(1))).saturating_mul(entries).min(self.left);
+        self.left -= bytes;
+        bytes
+    }
+
+    /// Returns the route of an entry that is in the extent.
+    pub(crate) fn route_at(&self, offset: u64) -> Option<u32> {
+        let code = match self.routes.as_slice() {
+            [_] => 0,
+            _ => self.codes.get(usize::try_from(offset.checked_sub(self.first)?).ok()?).copied()?,
+        };
+        self.routes.get(usize::from(code)).copied()
     }
 
     /// Returns whether all entries have expired.
@@ -135,6 +149,7 @@ impl Extent {
             first: from,
             count,
             bytes: self.bytes / u64::from(self.count) * u64::from(count),
+            left: self.bytes / u64::from(self.count) * u64::from(count),
             max_expiry: self.max_expiry,
             points: points.collect(),
             routes: self.routes.clone(),
@@ -192,7 +207,7 @@ mod tests {
         assert_eq!(slice.count_routes(0, 200), whole.count_routes(101, 104));
         assert_eq!(slice.place(101), (101, 0));
         assert_eq!(slice.place(102), (102, 80_000));
-        assert_eq!((whole.bytes, slice.bytes, whole.bytes_from(104)), (500, 300, 100));
+        assert_eq!((whole.bytes, slice.bytes, slice.left), (500, 300, 300));
         assert_eq!(whole.slice(0, 200), Some(whole.clone()));
         assert_eq!(whole.slice(105, 200), None);
         assert_eq!(whole.slice(103, 103), None);

@@ -23,6 +23,19 @@ pub(crate) struct Extents {
     extents: VecDeque<Extent>,
 }
 
+/// What replacing has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    /// How many extents fewer the old segment has.
+    pub(crate) fewer: u64,
+    /// How many bytes fewer are waited for there.
+    pub(crate) fewer_bytes: u64,
+    /// How many extents were made.
+    pub(crate) made: u64,
+    /// How many bytes are in them.
+    pub(crate) made_bytes: u64,
+}
+
 impl Extents {
     /// Adds an entry, and returns whether it needed an extent of its own; one that is there already is left as it is.
     ///
@@ -68,10 +81,9 @@ impl Extents {
 
     /// Replaces extents of one segment by entries that were moved out of it, by rising offset, all of one queue.
     ///
-    /// Returns how many extents fewer that segment has, and how many were made. What a replaced extent has below its
-    /// first moved entry is gone; what it has above the last one stays.
-    pub(crate) fn replace(&mut self, segment: u64, mut moved: &[Placed]) -> (u64, u64) {
-        let (mut fewer, mut made) = (0, 0);
+    /// What a replaced extent has below its first moved entry is gone; what it has above the last one stays.
+    pub(crate) fn replace(&mut self, segment: u64, mut moved: &[Placed]) -> Replaced {
+        let mut replaced = Replaced::default();
         while let Some(first) = moved.first() {
             let at = self.at(first.offset);
             let old = self.extents.get(at).filter(|old| old.segment == segment && old.contains(first.offset));
@@ -84,32 +96,46 @@ impl Extents {
             moved = others;
             let mut parts = Self::default();
             for entry in these {
-                made += u64::from(parts.add(entry));
+                replaced.made += u64::from(parts.add(entry));
+                replaced.made_bytes += u64::from(entry.bytes);
             }
-            let rest = old.slice(parts.end(), old.end());
-            fewer += u64::from(rest.is_none());
+            let mut rest = old.slice(parts.end(), old.end());
+            if let Some(rest) = &mut rest {
+                rest.left = rest.left.min(old.left);
+            }
+            replaced.fewer += u64::from(rest.is_none());
+            replaced.fewer_bytes += old.left - rest.as_ref().map_or(0, |rest| rest.left);
             self.extents.remove(at);
             for part in parts.extents.into_iter().chain(rest).rev() {
                 self.extents.insert(at, part);
             }
         }
-        (fewer, made)
+        replaced
     }
 
-    /// Takes out the extents for which `leaves` says so.
-    pub(crate) fn take(&mut self, mut leaves: impl FnMut(&Extent) -> bool) -> Vec<Extent> {
+    /// Takes out those extents that reach into the range and for which `leaves` says so.
+    pub(crate) fn take_within(
+        &mut self,
+        from: u64,
+        to: u64,
+        mut leaves: impl FnMut(&Extent) -> bool,
+    ) -> Vec<Extent> {
         let mut taken = Vec::new();
-        self.extents.retain(|extent| {
-            let leaves = leaves(extent);
-            if leaves {
-                taken.push(extent.clone());
+        let mut at = self.at(from);
+        while let Some(extent) = self.extents.get(at).filter(|extent| extent.first < to) {
+            if leaves(extent) {
+                taken.extend(self.extents.remove(at));
+            } else {
+                at += 1;
             }
-            !leaves
-        });
-        if self.extents.is_empty() {
-            self.extents.shrink_to(4);
         }
         taken
+    }
+
+    /// Returns the extents that reach into the range.
+    pub(crate) fn within_mut(&mut self, from: u64, to: u64) -> impl Iterator<Item = &mut Extent> {
+        let at = self.at(from);
+        self.extents.range_mut(at..).take_while(move |extent| extent.first < to)
     }
 
     /// Takes out the first extent.
@@ -169,6 +195,11 @@ mod tests {
         assert_eq!(found, expected);
     }
 
+    fn replace(extents: &mut Extents, segment: u64, moved: &[Placed]) -> (u64, u64) {
+        let replaced = extents.replace(segment, moved);
+        (replaced.fewer, replaced.made)
+    }
+
     #[test]
     fn entries_find_their_place() {
         check(&extents(&[(1, 0..5), (2, 5..7)]), &[(1, 0..5), (2, 5..7)]);
@@ -187,17 +218,17 @@ mod tests {
     #[test]
     fn moved_entries_take_the_place_of_the_old_ones() {
         let mut found = extents(&[(1, 0..5), (2, 5..9)]);
-        assert_eq!(found.replace(1, &[placed(3, 1), placed(3, 2)]), (0, 1));
+        assert_eq!(replace(&mut found, 1, &[placed(3, 1), placed(3, 2)]), (0, 1));
         check(&found, &[(3, 1..3), (1, 3..5), (2, 5..9)]);
-        assert_eq!(found.replace(1, &[placed(3, 2), placed(3, 3), placed(3, 4)]), (1, 1));
+        assert_eq!(replace(&mut found, 1, &[placed(3, 2), placed(3, 3), placed(3, 4)]), (1, 1));
         check(&found, &[(3, 1..3), (3, 3..5), (2, 5..9)]);
-        assert_eq!(found.replace(1, &[placed(3, 6)]), (0, 0));
+        assert_eq!(replace(&mut found, 1, &[placed(3, 6)]), (0, 0));
     }
 
     #[test]
     fn what_is_left_behind_is_a_gap() {
         let mut found = extents(&[(1, 0..6)]);
-        assert_eq!(found.replace(1, &[placed(3, 1), placed(3, 4), placed(3, 5)]), (1, 2));
+        assert_eq!(replace(&mut found, 1, &[placed(3, 1), placed(3, 4), placed(3, 5)]), (1, 2));
         check(&found, &[(3, 1..2), (3, 4..6)]);
     }
 }

@@ -26,6 +26,10 @@ impl Ranges {
         self.ranges.insert(from, to);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Returns the end of the range that holds `offset`.
     pub(crate) fn end_of(&self, offset: u64) -> Option<u64> {
         self.ranges.range(..=offset).next_back().map(|(_, &end)| end).filter(|&end| end > offset)
@@ -61,6 +65,25 @@ impl Ranges {
             at = self.start_after(start).map_or(to, |next| next.min(to)).max(start);
             (start < at).then_some((start, at))
         })
+    }
+
+    /// Returns how many offsets from `from` up to, not including, `to` are in the set.
+    pub(crate) fn overlap(&self, from: u64, to: u64) -> u64 {
+        let outside: u64 = self.outside(from, to).map(|(from, to)| to - from).sum();
+        to.saturating_sub(from) - outside
+    }
+
+    /// Takes out what lies below `offset`, and returns it.
+    pub(crate) fn take_below(&mut self, offset: u64) -> Self {
+        let mut below = std::mem::take(self);
+        self.ranges = below.ranges.split_off(&offset);
+        if let Some((&start, &end)) = below.ranges.last_key_value()
+            && end > offset
+        {
+            below.ranges.insert(start, offset);
+            self.ranges.insert(offset, end);
+        }
+        below
     }
 
     /// Returns how many offsets are in the set.

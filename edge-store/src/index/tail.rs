@@ -23,6 +23,8 @@ pub(crate) struct TailRef {
     pub(crate) sequence: u64,
     pub(crate) expires: u64,
     pub(crate) route: u32,
+    /// Bytes of the record.
+    pub(crate) bytes: u32,
 }
 
 /// One message of the tail.

@@ -8,6 +8,7 @@ use super::{
     AFTER_SYNC, ALIGN, HEADER_BYTES, Header, Kind, LAST, RECORD_HEADER_BYTES, TARGET_BYTES, TargetEntry, seed,
 };
 use crate::index::Extent;
+use crate::state::Tally;
 
 /// Returns how many bytes the record of a message takes.
 pub(crate) fn message_bytes(encoded: usize, targets: usize) -> u64 {
@@ -100,6 +101,18 @@ impl Encoder {
         self.buffer.extend_from_slice(&from.to_le_bytes());
         self.buffer.extend_from_slice(&to.to_le_bytes());
         self.seal(start, Kind::Hole, last, 0);
+    }
+
+    pub(crate) fn account(&mut self, last: bool, queue: u32, route: u32, tally: &Tally) {
+        let start = self.open();
+        self.buffer.extend_from_slice(&queue.to_le_bytes());
+        self.buffer.extend_from_slice(&route.to_le_bytes());
+        self.buffer.extend_from_slice(&tally.delivered.to_le_bytes());
+        for (cause, entries) in tally.dropped.iter() {
+            self.buffer.extend_from_slice(&u64::from(cause.code()).to_le_bytes());
+            self.buffer.extend_from_slice(&entries.to_le_bytes());
+        }
+        self.seal(start, Kind::Account, last, 0);
     }
 
     /// Writes the index of a segment in which the buffer starts at `position`, as its last record.

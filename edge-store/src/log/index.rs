@@ -57,6 +57,7 @@ pub(crate) fn read_index(payload: &[u8], segment: u64) -> Option<Vec<(u32, Exten
         let mut extent = Extent::new(segment, get_u64(head, 4)?);
         extent.max_expiry = get_u64(head, 12)?;
         extent.bytes = get_u64(head, 20)?;
+        extent.left = extent.bytes;
         extent.count = get_u32(head, 28)?;
         let lengths = (get_u32(head, 32)? as usize, get_u32(head, 36)? as usize, get_u32(head, 40)? as usize);
         let (points, lists) = lists.split_at_checked(lengths.0.checked_mul(8)?)?;

@@ -1,6 +1,12 @@
 //! Records, read from their bytes.
 
+use edge_core::DropCause;
+
 use super::{NEVER, RECORD_HEADER_BYTES, TARGET_BYTES, get_u32, get_u64};
+use crate::state::Tally;
+
+/// Bytes of each cause in the record of an account.
+const DROPPED_BYTES: usize = 16;
 
 /// Marks where a record may begin.
 const MARK: u16 = 0x5ED6;
@@ -21,6 +27,8 @@ pub(crate) enum Kind {
     Hole = 5,
     /// The index of the segment's entries.
     Index = 6,
+    /// How many entries of a queue and a route have left, and how.
+    Account = 7,
 }
 
 impl Kind {
@@ -32,6 +40,7 @@ impl Kind {
             4 => Self::Trim,
             5 => Self::Hole,
             6 => Self::Index,
+            7 => Self::Account,
             _ => return None,
         })
     }
@@ -113,6 +122,7 @@ pub(crate) enum Record<'a> {
     Trim { queue: u32, head: u64 },
     Hole { queue: u32, from: u64, to: u64 },
     Index(&'a [u8]),
+    Account { queue: u32, route: u32, tally: Tally },
 }
 
 /// A message and its targets, not yet taken apart.
@@ -158,6 +168,16 @@ impl<'a> Record<'a> {
                 to: get_u64(payload, 16)?,
             },
             Kind::Index => Self::Index(payload),
+            Kind::Account => {
+                let mut tally = Tally { delivered: get_u64(payload, 8)?, ..Tally::default() };
+                for dropped in payload.get(16..)?.chunks_exact(DROPPED_BYTES) {
+                    // A cause of a later version is dropped all the same.
+                    let code = u8::try_from(get_u64(dropped, 0)?).ok();
+                    let cause = code.and_then(DropCause::from_code).unwrap_or(DropCause::Removed);
+                    tally.dropped.add(cause, get_u64(dropped, 8)?);
+                }
+                Self::Account { queue: get_u32(payload, 0)?, route: get_u32(payload, 4)?, tally }
+            }
         })
     }
 }

@@ -22,6 +22,16 @@ const MAX_REPORTED: usize = 1024;
 struct Copied {
     bytes: Vec<u8>,
     entries: Vec<(TargetEntry, u64, std::ops::Range<usize>)>,
+    /// Offsets that should stand there and do not.
+    lost: Vec<(u64, u64)>,
+}
+
+impl Copied {
+    fn lose(&mut self, from: u64, to: u64) {
+        if from < to {
+            self.lost.push((from, to));
+        }
+    }
 }
 
 impl Reader {
@@ -54,7 +64,7 @@ impl Reader {
                         stopped_at = Some(position);
                         break;
                     }
-                    found.batch.damaged += target.offset - expected;
+                    copied.lose(expected, target.offset);
                     expected = target.offset + 1;
                     let start = copied.bytes.len();
                     copied.bytes.extend_from_slice(record.message);
@@ -72,7 +82,7 @@ impl Reader {
             self.report(place.segment, from, to);
         }
         if stopped_at.is_none() && expected < place.to {
-            found.batch.damaged += place.to - expected;
+            copied.lose(expected, place.to);
             expected = place.to;
         }
         self.buffer = walker.into_buffer();
@@ -86,12 +96,12 @@ impl Reader {
         queue: u32,
         segment: u64,
         stopped_at: Option<u64>,
-        copied: Copied,
+        mut copied: Copied,
         found: &mut Found,
     ) {
-        let bytes = Bytes::from(copied.bytes);
+        let bytes = Bytes::from(std::mem::take(&mut copied.bytes));
         let mut state = self.shared.lock();
-        for (target, enqueued, range) in copied.entries {
+        for (target, enqueued, range) in std::mem::take(&mut copied.entries) {
             match Message::decode(bytes.slice(range)) {
                 Ok(message) => {
                     let route = state.route_name(target.route);
@@ -99,9 +109,13 @@ impl Reader {
                 }
                 Err(error) => {
                     tracing::error!(segment, offset = target.offset, %error, "a stored message cannot be read");
-                    found.batch.damaged += 1;
+                    copied.lose(target.offset, target.offset + 1);
                 }
             }
+        }
+        for (from, to) in copied.lost {
+            found.batch.damaged +=
+                if self.shared.read_only { to - from } else { state.lose(queue, from, to) };
         }
         // Behind its last entry a run may go on in the same segment, but at another place.
         let position = stopped_at.and_then(|position| u32::try_from(position).ok());
@@ -109,6 +123,7 @@ impl Reader {
             queue,
             position.map(|position| Cursor { segment, offset: found.batch.next, position }),
         );
+        self.shared.wake_writer(state);
     }
 
     fn open_segment(&mut self, number: u64) -> io::Result<Arc<dyn FsFile>> {

@@ -52,7 +52,9 @@ impl Reader {
                         return Ok(found.batch);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(&place, &mut found),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.missing(queue, &place, &mut found);
+                }
                 Err(error) => {
                     self.count_failure(place.segment);
                     let what = format!("reading {}", file_name(place.segment));
@@ -75,11 +77,15 @@ impl Reader {
     }
 
     /// The file is gone: its entries were trimmed while we looked, or somebody else has removed it.
-    fn missing(&self, place: &OnDisk, found: &mut Found) {
-        if self.shared.lock().segments.contains_key(&place.segment) {
+    fn missing(&self, queue: u32, place: &OnDisk, found: &mut Found) {
+        let mut state = self.shared.lock();
+        if state.segments.contains_key(&place.segment) {
             tracing::error!(segment = %file_name(place.segment), "a segment is missing: its entries are lost");
-            found.batch.damaged += place.to - place.from;
+            let (from, to) = (place.from, place.to);
+            found.batch.damaged +=
+                if self.shared.read_only { to - from } else { state.lose(queue, from, to) };
             found.batch.next = place.to;
+            self.shared.wake_writer(state);
         }
     }
 }

@@ -13,7 +13,7 @@ impl Recovered {
         state.routes = self.replay.routes();
         state.route_numbers = (0..).zip(&state.routes).map(|(number, name)| (name.clone(), number)).collect();
         for (number, bytes) in self.segments {
-            state.segments.insert(number, Segment { bytes, extents: 0, sealed: true });
+            state.segments.insert(number, Segment { bytes, sealed: true, ..Segment::default() });
             state.file_bytes += bytes;
         }
         let mut numbers = HashMap::new();
@@ -22,9 +22,12 @@ impl Recovered {
             let mut queue = Queue::new(id.clone());
             (queue.head, queue.next, queue.holes) = (found.head, found.next, found.holes);
             (queue.waiting, queue.extents) = (found.waiting, found.extents);
+            (queue.tallies, queue.lost, queue.written) = (found.tallies, found.lost, found.next);
             for extent in queue.extents.iter() {
+                queue.bytes += extent.left;
                 if let Some(segment) = state.segments.get_mut(&extent.segment) {
                     segment.extents += 1;
+                    segment.live += extent.left;
                 }
             }
             state.queues.push(queue);

@@ -8,6 +8,8 @@ mod scan;
 
 use std::path::Path;
 
+use edge_core::DropCause;
+
 use crate::OpenError;
 use crate::fs::Fs;
 use crate::log::{HEADER_BYTES, Header, file_name, file_number};
@@ -64,7 +66,9 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, repairs: bool) -> Result<Recovere
     if recovered.report.damage.is_empty() && !recovered.report.lost.is_empty() {
         // All that is there is whole, so what is missing was in segments that are gone.
         recovered.report.removed = std::mem::take(&mut recovered.report.lost);
-        recovered.replay.give_up_gaps();
+        recovered.replay.give_up_gaps(DropCause::Removed);
+    } else {
+        recovered.replay.give_up_gaps(DropCause::Damaged);
     }
     Ok(recovered)
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use edge_core::{EndpointId, Offset, Priority, QueueId, RouteName};
+use edge_core::{DropCause, EndpointId, Offset, Priority, QueueId, RouteName};
 
 use super::report::Lost;
 use super::scan::Effect;
 use crate::index::{Counts, Extent, Extents, Placed, Ranges};
-use crate::state::lost_route;
+use crate::log::MAX_NUMBERS;
+use crate::state::{Tallies, lost_entries, lost_route};
 use crate::writer::{Ledger, LoggedQueue};
 
 /// What the log says, read so far.
@@ -26,6 +27,9 @@ pub(crate) struct ReplayedQueue {
     pub(crate) holes: Ranges,
     pub(crate) extents: Extents,
     pub(crate) waiting: Counts,
+    pub(crate) tallies: Tallies,
+    /// What was found to be lost.
+    pub(crate) lost: Ranges,
     /// What is neither there nor given up.
     gaps: Ranges,
 }
@@ -50,6 +54,10 @@ impl Replay {
             }
             Effect::Trim { queue, head } => self.queues.entry(queue).or_default().move_head(head),
             Effect::Hole { queue, from, to } => self.queues.entry(queue).or_default().give_up(from, to),
+            Effect::Account { queue, route, tally } => {
+                let known = self.queues.entry(queue).or_default().tallies.of(route);
+                *known = known.max(&tally);
+            }
         }
     }
 
@@ -88,18 +96,44 @@ impl Replay {
             .collect()
     }
 
-    /// What is missing was not wanted any more.
-    pub(super) fn give_up_gaps(&mut self) {
+    /// Gives up what is missing, and counts it: as damaged, or as removed when nothing else is wrong. Of which routes it
+    /// was, nobody knows any more.
+    pub(super) fn give_up_gaps(&mut self, cause: DropCause) {
+        if self.queues.values().all(|queue| queue.gaps.is_empty()) {
+            return;
+        }
+        let route = self.lost_entries_route();
         for queue in self.queues.values_mut() {
-            for (from, to) in std::mem::take(&mut queue.gaps).iter() {
+            let gaps = std::mem::take(&mut queue.gaps);
+            if gaps.is_empty() {
+                continue;
+            }
+            queue.tallies.of(route).add(Some(cause), gaps.total());
+            for (from, to) in gaps.iter() {
                 queue.holes.insert(from, to);
+            }
+            if cause == DropCause::Damaged {
+                queue.lost = gaps;
             }
         }
     }
 
+    /// Returns the number of the route on whose account lost entries go.
+    fn lost_entries_route(&mut self) -> u32 {
+        let routes = self.routes();
+        let name = lost_entries();
+        let known = (0..).zip(&routes).find(|(_, known)| **known == name).map(|(number, _)| number);
+        let number =
+            known.or_else(|| u32::try_from(routes.len()).ok()).unwrap_or_default().min(MAX_NUMBERS - 1);
+        self.routes.entry(number).or_insert(name);
+        number
+    }
+
     /// Returns the names of all routes, by number.
     pub(crate) fn routes(&self) -> Vec<RouteName> {
-        let used = self.queues.values().flat_map(|queue| queue.waiting.iter()).map(|(route, _)| route);
+        let used = self.queues.values().flat_map(|queue| {
+            queue.waiting.iter().map(|(route, _)| route).chain(queue.tallies.iter().map(|(route, _)| route))
+        });
         let known = self.routes.keys().copied().chain(used).max().map_or(0, |highest| highest + 1);
         (0..known)
             .map(|number| self.routes.get(&number).cloned().unwrap_or_else(|| lost_route(number)))
@@ -110,7 +144,7 @@ impl Replay {
     pub(crate) fn ledger(&self) -> Ledger {
         let queues = self.queues.values().filter_map(|queue| {
             let (head, next, holes) = (queue.head, queue.next, queue.holes.clone());
-            Some(LoggedQueue { id: queue.id.clone()?, head, next, holes })
+            Some(LoggedQueue { id: queue.id.clone()?, head, next, holes, tallies: queue.tallies.clone() })
         });
         Ledger::new(queues.collect(), self.routes())
     }

@@ -11,6 +11,7 @@ use crate::log::{
     AFTER_SYNC, HEADER_BYTES, LAST, MAX_NUMBERS, Record, Step, TRAILER_BYTES, TargetEntry, Walker, file_name,
     index_position, read_index, seed,
 };
+use crate::state::Tally;
 
 /// Which segment to read.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,7 @@ pub(super) enum Effect {
     Route { number: u32, name: String },
     Trim { queue: u32, head: u64 },
     Hole { queue: u32, from: u64, to: u64 },
+    Account { queue: u32, route: u32, tally: Tally },
 }
 
 /// Reads the index of a segment into the replay, and returns whether it has one.
@@ -164,6 +166,9 @@ fn stage(staged: &mut Vec<Effect>, place: (u64, u64, u64), record: Option<Record
         }
         Some(Record::Trim { queue, head }) if queue < MAX_NUMBERS => Effect::Trim { queue, head },
         Some(Record::Hole { queue, from, to }) if queue < MAX_NUMBERS => Effect::Hole { queue, from, to },
+        Some(Record::Account { queue, route, tally }) if queue < MAX_NUMBERS && route < MAX_NUMBERS => {
+            Effect::Account { queue, route, tally }
+        }
         _ => return,
     };
     staged.push(effect);

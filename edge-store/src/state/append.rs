@@ -32,29 +32,33 @@ pub(crate) enum Definition {
     Route(u32, RouteName),
 }
 
+/// A batch that was taken.
+enum Taken {
+    /// It is as durable as it is to be.
+    Now(Durability),
+    Later(Receipt),
+}
+
 impl State {
     /// Takes a batch: its entries can be read at once, and the writer finds it in the mail.
     pub(crate) fn append(&mut self, messages: Vec<Enqueue>, level: Durability) -> Receipt {
         match self.try_append(messages, level) {
-            Ok(Some(receipt)) => receipt,
-            Ok(None) => Receipt::ready(Ok(level)),
+            Ok(Taken::Later(receipt)) => receipt,
+            Ok(Taken::Now(level)) => Receipt::ready(Ok(level)),
             Err(error) => Receipt::ready(Err(error)),
         }
     }
 
-    fn try_append(
-        &mut self,
-        messages: Vec<Enqueue>,
-        level: Durability,
-    ) -> Result<Option<Receipt>, StoreError> {
+    fn try_append(&mut self, messages: Vec<Enqueue>, level: Durability) -> Result<Taken, StoreError> {
         self.check_open()?;
         if let Some(Refusal::Unwritten(error)) = &self.refusal {
             self.mail.retry = true;
             return Err(error.clone());
         }
+        let level = wished(&messages, level);
         let bytes = self.check_size(&messages)?;
         if bytes == 0 {
-            return Ok(None);
+            return Ok(Taken::Now(level));
         }
         let mut definitions = Vec::new();
         let runs = self.bind_all(&messages, &mut definitions)?;
@@ -75,7 +79,7 @@ impl State {
             }
         };
         self.mail.batches.push(Batch { messages, runs, definitions, bytes, level, receipt });
-        Ok(answer)
+        Ok(answer.map_or(Taken::Now(level), Taken::Later))
     }
 
     /// Returns how many bytes the batch takes on disk, when there is room for it.
@@ -109,12 +113,15 @@ impl State {
             return;
         }
         let enqueued = message.enqueued.as_unix_ms();
+        let bytes = message_bytes(message.message.encoded().len(), bound.len());
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let sequence = self.tail.push(message.message.clone(), enqueued, bound.clone());
         for target in bound.iter() {
             let Some(queue) = self.queues.get_mut(target.queue as usize) else { continue };
             let expires = expiry(enqueued, target.time_to_live_ms);
-            queue.tail.push_back(TailRef { sequence, expires, route: target.route });
+            queue.tail.push_back(TailRef { sequence, expires, route: target.route, bytes });
             queue.next += 1;
+            queue.bytes += u64::from(bytes);
             queue.waiting.add(target.route, 1);
         }
     }
@@ -162,7 +169,17 @@ impl State {
         Ok(bound)
     }
 
-    fn queue_number(&mut self, id: &QueueId, definitions: &mut Vec<Definition>) -> Result<u32, StoreError> {
+    /// Lets the writer know of names that no batch uses yet.
+    pub(super) fn define(&mut self, definitions: Vec<Definition>) {
+        let (messages, runs, level) = (Vec::new(), Vec::new(), Durability::Memory);
+        self.mail.batches.push(Batch { messages, runs, definitions, bytes: 0, level, receipt: None });
+    }
+
+    pub(super) fn queue_number(
+        &mut self,
+        id: &QueueId,
+        definitions: &mut Vec<Definition>,
+    ) -> Result<u32, StoreError> {
         if let Some(&number) = self.queue_numbers.get(id) {
             return Ok(number);
         }
@@ -173,7 +190,7 @@ impl State {
         Ok(number)
     }
 
-    fn route_number(
+    pub(super) fn route_number(
         &mut self,
         name: &RouteName,
         definitions: &mut Vec<Definition>,
@@ -187,6 +204,20 @@ impl State {
         definitions.push(Definition::Route(number, name.clone()));
         Ok(number)
     }
+}
+
+/// Returns how durable a batch is to be: as the highest of its targets asks.
+fn wished(messages: &[Enqueue], level: Durability) -> Durability {
+    let mut highest = None;
+    let mut previous: Option<&Arc<[Target]>> = None;
+    for message in messages.iter().filter(|message| !message.targets.is_empty()) {
+        if !previous.is_some_and(|previous| Arc::ptr_eq(previous, &message.targets)) {
+            let wishes = message.targets.iter().map(|target| target.durability.unwrap_or(level));
+            highest = highest.max(wishes.max());
+        }
+        previous = Some(&message.targets);
+    }
+    highest.unwrap_or(level)
 }
 
 fn new_number(used: usize, what: &str) -> Result<u32, StoreError> {

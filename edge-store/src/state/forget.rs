@@ -1,15 +1,28 @@
-//! Trimming, expiry and removal.
+//! How entries leave: settled, expired, removed.
 
-use edge_core::{Gone, Offset, QueueId, StoreError, Timestamp};
+use std::ops::Range;
+
+use edge_core::{DropCause, Gone, Offset, QueueId, RouteName, StoreError, Timestamp};
 
 use super::State;
-use super::queue::Freed;
+use super::queue::{Exits, Freed};
 
 impl State {
-    pub(crate) fn trim(&mut self, id: &QueueId, below: Offset) -> Result<(), StoreError> {
+    pub(crate) fn settle(
+        &mut self,
+        id: &QueueId,
+        offsets: Range<Offset>,
+        dropped: &[(Offset, DropCause)],
+    ) -> Result<(), StoreError> {
         self.check_open()?;
-        if let Some(&number) = self.queue_numbers.get(id) {
-            self.trim_number(number, below);
+        let Some(&number) = self.queue_numbers.get(id) else { return Ok(()) };
+        if dropped.is_sorted_by(|(a, _), (b, _)| a < b) {
+            self.leave(number, offsets, Exits { most: None, dropped });
+        } else {
+            let mut sorted = dropped.to_vec();
+            sorted.sort_by_key(|&(offset, _)| offset);
+            sorted.dedup_by_key(|&mut (offset, _)| offset);
+            self.leave(number, offsets, Exits { most: None, dropped: &sorted });
         }
         Ok(())
     }
@@ -19,53 +32,98 @@ impl State {
         self.mail.retry = true;
         let mut all = Vec::new();
         for number in 0.. {
-            let Some(queue) = self.queues.get_mut(number as usize) else { break };
-            let (freed, holes) = queue.expire(now.as_unix_ms());
-            if holes.is_empty() {
-                continue;
+            let Some(queue) = self.queues.get(number as usize) else { break };
+            for (from, to) in queue.expired(now.as_unix_ms()) {
+                let freed = self.leave(number, from..to, Exits::all(DropCause::Expired));
+                all.extend(self.gone(number, &freed.gone, DropCause::Expired));
             }
-            let id = queue.id.clone();
-            self.mail.holes.extend(holes.into_iter().map(|(from, to)| (number, from, to)));
-            all.extend(self.gone(&id, &freed.gone));
-            self.release(&freed);
         }
+        all.sort_by(|a, b| (&a.queue, &a.route).cmp(&(&b.queue, &b.route)));
+        all.dedup_by(|later, first| {
+            let same = (&later.queue, &later.route) == (&first.queue, &first.route);
+            if same {
+                first.entries += later.entries;
+            }
+            same
+        });
         Ok(all)
     }
 
     pub(crate) fn remove(&mut self, id: &QueueId) -> Result<Vec<Gone>, StoreError> {
         self.check_open()?;
         let Some(&number) = self.queue_numbers.get(id) else { return Ok(Vec::new()) };
-        let freed = self.trim_number(number, Offset::MAX);
-        Ok(self.gone(id, &freed.gone))
+        let freed = self.leave(number, 0..Offset::MAX, Exits::all(DropCause::Removed));
+        Ok(self.gone(number, &freed.gone, DropCause::Removed))
     }
 
-    fn trim_number(&mut self, number: u32, below: Offset) -> Freed {
+    pub(crate) fn count_dropped(
+        &mut self,
+        id: &QueueId,
+        route: &RouteName,
+        cause: DropCause,
+        entries: u64,
+    ) -> Result<(), StoreError> {
+        self.check_open()?;
+        let mut definitions = Vec::new();
+        let queue = self.queue_number(id, &mut definitions)?;
+        let route = self.route_number(route, &mut definitions)?;
+        if !definitions.is_empty() {
+            self.define(definitions);
+        }
+        if let Some(queue) = self.queues.get_mut(queue as usize) {
+            queue.tallies.of(route).add(Some(cause), entries);
+        }
+        self.tell(queue);
+        Ok(())
+    }
+
+    /// Entries are lost to damage; returns how many of them were still there.
+    pub(crate) fn lose(&mut self, number: u32, from: Offset, to: Offset) -> u64 {
+        let freed = self.leave(number, from..to, Exits::all(DropCause::Damaged));
+        freed.gone.iter().map(|(_, entries)| entries).sum()
+    }
+
+    /// Takes entries out of a queue, and gives back what they held.
+    pub(super) fn leave(&mut self, number: u32, offsets: Range<Offset>, exits: Exits<'_>) -> Freed {
         let Some(queue) = self.queues.get_mut(number as usize) else { return Freed::default() };
         let before = queue.head;
-        let freed = queue.trim(below);
-        if queue.head > before && !queue.trim_told {
-            queue.trim_told = true;
-            self.mail.trims.push(number);
+        let freed = queue.leave(offsets.start, offsets.end, exits);
+        if queue.head > before || !freed.gone.is_empty() {
+            self.tell(number);
+            self.release(&freed);
         }
-        self.release(&freed);
         freed
+    }
+
+    /// Tells the writer that something has left a queue.
+    fn tell(&mut self, number: u32) {
+        if let Some(queue) = self.queues.get_mut(number as usize)
+            && !queue.told
+        {
+            queue.told = true;
+            self.mail.changed.push(number);
+        }
     }
 
     fn release(&mut self, freed: &Freed) {
         for &sequence in &freed.sequences {
             self.tail.release(sequence);
         }
-        for &segment in &freed.segments {
-            self.release_segment(segment);
+        for &(segment, bytes, is_gone) in &freed.segments {
+            self.release_segment(segment, bytes, is_gone);
         }
         self.evict();
     }
 
-    pub(super) fn release_segment(&mut self, number: u64) {
+    /// Nobody waits for `bytes` of a segment any more, and there may be one extent less in it.
+    pub(super) fn release_segment(&mut self, number: u64, bytes: u64, extent: bool) {
         let Some(segment) = self.segments.get_mut(&number) else { return };
-        segment.extents = segment.extents.saturating_sub(1);
-        if segment.extents == 0 && segment.sealed {
-            self.mail.dead.push(number);
+        segment.live = segment.live.saturating_sub(bytes);
+        if extent {
+            segment.extents = segment.extents.saturating_sub(1);
+            if segment.extents == 0 && segment.sealed {
+                self.mail.dead.push(number);
+            }
         }
     }
 

@@ -6,21 +6,23 @@ mod publish;
 mod queue;
 mod read;
 mod relocate;
+mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use edge_core::{Gone, QueueId, QueueState, RouteName, StoreError, Target, Usage};
+use edge_core::{Account, DropCause, Gone, QueueId, QueueState, RouteName, StoreError, Target, Usage};
 use tokio::sync::oneshot;
 
 use crate::StoreOptions;
-use crate::index::{BoundList, Counts, Tail};
+use crate::index::{BoundList, Counts, Extent, Tail};
 
 pub(crate) use append::{Batch, Definition};
 pub(crate) use publish::Indexed;
 pub(crate) use queue::{Cursor, Queue};
 pub(crate) use read::{Found, OnDisk, Place, stored};
+pub(crate) use tally::{Tallies, Tally};
 
 /// What a store knows.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ pub(crate) struct Segment {
     pub(crate) bytes: u64,
     /// How many extents of queues are in it.
     pub(crate) extents: u64,
+    /// Bytes of what queues wait for; a record that is in several queues counts for each.
+    pub(crate) live: u64,
     /// Whether another segment has taken its place.
     pub(crate) sealed: bool,
 }
@@ -67,10 +71,8 @@ pub(crate) struct Mail {
     pub(crate) batches: Vec<Batch>,
     /// Bytes of all batches that are not on disk.
     pub(crate) unwritten_bytes: u64,
-    /// Queues whose head has moved, each once.
-    pub(crate) trims: Vec<u32>,
-    /// Offsets that were given up: queue, from, to.
-    pub(crate) holes: Vec<(u32, u64, u64)>,
+    /// Queues that entries have left, each once.
+    pub(crate) changed: Vec<u32>,
     /// Segments that hold nothing any more.
     pub(crate) dead: Vec<u64>,
     /// An append was refused for want of room: a dead active segment should be given back.
@@ -118,7 +120,7 @@ impl Mail {
             Waiting::Nothing => false,
             Waiting::Urgent => self.is_urgent(failed),
             Waiting::Batches(count) => self.batches.len() >= count || self.is_more_urgent(),
-            Waiting::Anything => self.is_urgent(failed) || !self.trims.is_empty() || !self.holes.is_empty(),
+            Waiting::Anything => self.is_urgent(failed) || !self.changed.is_empty(),
         };
         if wakes {
             self.writer = Waiting::Nothing;
@@ -209,15 +211,37 @@ impl State {
 
     /// Returns how many entries in a segment wait, over all queues.
     pub(crate) fn waiting_in(&self, segment: u64) -> u64 {
-        let extents =
-            self.queues.iter().flat_map(|queue| queue.extents.iter().map(|extent| (queue.head, extent)));
-        let there = extents.filter(|(_, extent)| extent.segment == segment);
-        there.map(|(head, extent)| extent.end().saturating_sub(extent.first.max(head))).sum()
+        let waiting = |queue: &Queue, extent: &Extent| -> u64 {
+            queue.holes.outside(extent.first.max(queue.head), extent.end()).map(|(from, to)| to - from).sum()
+        };
+        let extents = self.queues.iter().flat_map(|queue| queue.extents.iter().map(move |e| (queue, e)));
+        extents.filter(|(_, e)| e.segment == segment).map(|(queue, e)| waiting(queue, e)).sum()
     }
 
-    pub(crate) fn gone(&self, queue: &QueueId, counts: &Counts) -> Vec<Gone> {
-        let counts = counts.iter();
-        counts.map(|(route, entries)| Gone::new(queue.clone(), self.route_name(route), entries)).collect()
+    pub(crate) fn gone(&self, queue: u32, counts: &Counts, cause: DropCause) -> Vec<Gone> {
+        let Some(queue) = self.queues.get(queue as usize) else { return Vec::new() };
+        let gone = |(route, entries)| Gone::new(queue.id.clone(), self.route_name(route), entries, cause);
+        counts.iter().map(gone).collect()
+    }
+
+    /// Returns all accounts, by rising queue and route.
+    pub(crate) fn accounts(&self) -> Vec<Account> {
+        let mut accounts = Vec::new();
+        for queue in &self.queues {
+            let mut tallies = queue.tallies.clone();
+            for (route, _) in queue.waiting.iter() {
+                tallies.of(route);
+            }
+            for (route, tally) in tallies.iter() {
+                let mut account = Account::new(queue.id.clone(), self.route_name(route));
+                account.stored = queue.waiting.of(route);
+                (account.delivered, account.dropped) = (tally.delivered, tally.dropped);
+                account.accepted = account.stored.saturating_add(tally.total());
+                accounts.push(account);
+            }
+        }
+        accounts.sort_by(|a, b| (&a.queue, &a.route).cmp(&(&b.queue, &b.route)));
+        accounts
     }
 
     pub(crate) fn used_bytes(&self) -> u64 {
@@ -231,6 +255,11 @@ impl State {
         usage.syncs = self.syncs;
         usage
     }
+}
+
+/// Returns the name of the route on whose account lost entries go of which nobody knows the route.
+pub(crate) fn lost_entries() -> RouteName {
+    "lost-entries".parse().expect("a plain name parses")
 }
 
 /// Returns the name of a route whose name is lost to damage.

@@ -34,12 +34,14 @@ impl State {
         self.mail.unwritten_bytes -= bytes.min(self.mail.unwritten_bytes);
         for entry in entries {
             let Some(queue) = self.queues.get_mut(entry.queue as usize) else { continue };
+            queue.is_written(entry.offset + 1);
             if entry.offset < queue.head || queue.holes.end_of(entry.offset).is_some() {
                 continue;
             }
             if queue.extents.add(&entry.placed(active)) {
                 segment.extents += 1;
             }
+            segment.live += u64::from(entry.bytes);
         }
         self.tail.written(messages);
         self.evict();

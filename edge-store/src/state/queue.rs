@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use edge_core::QueueId;
+use edge_core::{DropCause, QueueId};
 
+use super::tally::{Exit, Tallies};
 use crate::index::{Counts, Extents, Ranges, TailRef};
 use crate::log::NEVER;
 
@@ -19,36 +20,77 @@ pub(crate) struct Cursor {
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) id: QueueId,
+    /// Entries below it have left.
     pub(crate) head: u64,
     pub(crate) next: u64,
     pub(crate) waiting: Counts,
-    /// Offsets that were given up unread.
+    pub(crate) tallies: Tallies,
+    /// Offsets above the head whose entries have left.
     pub(crate) holes: Ranges,
-    /// What is on disk, by rising offset.
+    /// Those of them that the log does not know yet.
+    pub(crate) fresh_holes: Ranges,
+    /// Those of them that were found to be lost when the store was opened.
+    pub(crate) lost: Ranges,
+    /// What is on disk, by rising offset; entries that have left may be among it.
     pub(crate) extents: Extents,
     /// What is in memory: the newest entries, up to `next`.
     pub(crate) tail: VecDeque<TailRef>,
+    /// Entries below it are on disk.
+    pub(crate) written: u64,
+    /// Entries at or above `written` that have left: the log must not count them before it has them.
+    pub(crate) ahead: VecDeque<Left>,
+    /// Bytes of the records of what waits; those on disk are taken to be alike within an extent.
+    pub(crate) bytes: u64,
     pub(crate) cursor: Option<Cursor>,
-    /// Whether the writer has been told that the head moved.
-    pub(crate) trim_told: bool,
+    /// Whether the writer has been told that something has left.
+    pub(crate) told: bool,
 }
 
-/// What forgetting entries sets free.
+/// Entries of one route in a row that have left in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) route: u32,
+    pub(crate) exit: Exit,
+}
+
+/// How the entries of a range leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exits<'a> {
+    /// Those that are not listed.
+    pub(crate) most: Exit,
+    /// By rising offset.
+    pub(crate) dropped: &'a [(u64, DropCause)],
+}
+
+impl Exits<'_> {
+    pub(crate) const fn all(cause: DropCause) -> Self {
+        Self { most: Some(cause), dropped: &[] }
+    }
+
+    fn of(&self, offset: u64) -> Exit {
+        let listed = self.dropped.binary_search_by_key(&offset, |&(offset, _)| offset).ok();
+        listed.and_then(|at| self.dropped.get(at)).map_or(self.most, |&(_, cause)| Some(cause))
+    }
+
+    /// Returns those listed from `from` up to, not including, `to`.
+    fn within(&self, from: u64, to: u64) -> &[(u64, DropCause)] {
+        let start = self.dropped.partition_point(|&(offset, _)| offset < from);
+        let end = self.dropped.partition_point(|&(offset, _)| offset < to);
+        self.dropped.get(start..end).unwrap_or_default()
+    }
+}
+
+/// What entries that have left set free.
 #[derive(Debug, Default)]
 pub(crate) struct Freed {
+    /// All of them.
     pub(crate) gone: Counts,
-    /// Segments that hold one extent less.
-    pub(crate) segments: Vec<u64>,
+    /// Segment, bytes in it that nobody waits for any more, and whether it holds one extent less.
+    pub(crate) segments: Vec<(u64, u64, bool)>,
     /// Messages of the tail that one queue less waits for.
     pub(crate) sequences: Vec<u64>,
-}
-
-impl Freed {
-    pub(crate) fn count(&mut self, counts: &Counts) {
-        for (route, entries) in counts.iter() {
-            self.gone.add(route, entries);
-        }
-    }
 }
 
 impl Queue {
@@ -58,11 +100,17 @@ impl Queue {
             head: 0,
             next: 0,
             waiting: Counts::default(),
+            tallies: Tallies::default(),
             holes: Ranges::default(),
+            fresh_holes: Ranges::default(),
+            lost: Ranges::default(),
             extents: Extents::default(),
             tail: VecDeque::new(),
+            written: 0,
+            ahead: VecDeque::new(),
+            bytes: 0,
             cursor: None,
-            trim_told: false,
+            told: false,
         }
     }
 
@@ -71,34 +119,34 @@ impl Queue {
         self.next - self.tail.len() as u64
     }
 
-    /// Moves the head up to `below`, and returns what that sets free.
-    pub(crate) fn trim(&mut self, below: u64) -> Freed {
+    /// Takes the entries from `from` up to, not including, `to` out of the queue, as far as they are still there; counts
+    /// them, and returns what that sets free.
+    pub(crate) fn leave(&mut self, from: u64, to: u64, exits: Exits<'_>) -> Freed {
         let mut freed = Freed::default();
-        let below = below.min(self.next);
-        if below <= self.head {
+        let (from, to) = (from.max(self.head), to.min(self.next));
+        if from >= to {
             return freed;
         }
-        let tail_first = self.tail_first();
-        while let Some(extent) = self.extents.first().filter(|extent| extent.first < below) {
-            let from = extent.first.max(self.head);
-            freed.count(&extent.count_routes(from, below.min(tail_first)));
-            if extent.end() > below {
-                break;
+        if self.holes.is_empty() {
+            self.leave_run(from, to, exits, &mut freed);
+        } else {
+            let runs: Vec<_> = self.holes.outside(from, to).collect();
+            for (from, to) in runs {
+                self.leave_run(from, to, exits, &mut freed);
             }
-            freed.segments.push(extent.segment);
-            self.extents.pop_first();
         }
-        for offset in tail_first..below.max(tail_first) {
-            let Some(entry) = self.tail.pop_front() else { break };
-            if self.holes.end_of(offset).is_none() {
-                freed.gone.add(entry.route, 1);
+        if from == self.head {
+            self.move_head(to, &mut freed);
+        } else {
+            self.holes.insert(from, to);
+            self.fresh_holes.insert(from, to);
+            let (holes, head) = (&self.holes, self.head);
+            for extent in self.extents.take_within(from, to, |extent| {
+                holes.outside(extent.first.max(head), extent.end()).next().is_none()
+            }) {
+                self.bytes = self.bytes.saturating_sub(extent.left);
+                freed.segments.push((extent.segment, extent.left, true));
             }
-            freed.sequences.push(entry.sequence);
-        }
-        self.head = below;
-        self.holes.drop_below(below);
-        if self.tail.is_empty() {
-            self.tail.shrink_to(4096);
         }
         for (route, entries) in freed.gone.iter() {
             self.waiting.subtract(route, entries);
@@ -106,37 +154,148 @@ impl Queue {
         freed
     }
 
-    /// Gives up the extents in which everything has expired, and the oldest entries of those that are not on disk yet;
-    /// returns what that sets free and the holes it makes.
-    pub(crate) fn expire(&mut self, now: u64) -> (Freed, Vec<(u64, u64)>) {
-        let (mut freed, mut holes) = (Freed::default(), Vec::new());
-        let head = self.head;
-        for extent in self.extents.take(|extent| extent.is_expired(now)) {
-            let from = extent.first.max(head);
-            freed.count(&extent.count_routes(from, extent.end()));
-            freed.segments.push(extent.segment);
-            holes.push((from, extent.end()));
+    /// Counts entries that are there and leave, in memory and on disk.
+    fn leave_run(&mut self, from: u64, to: u64, exits: Exits<'_>, freed: &mut Freed) {
+        let tail_first = self.tail_first();
+        let mut counts = Counts::default();
+        for extent in self.extents.within_mut(from, to) {
+            let (from, to) = (from.max(extent.first), to.min(extent.end()));
+            if from < tail_first {
+                for (route, entries) in extent.count_routes(from, to.min(tail_first)).iter() {
+                    counts.add(route, entries);
+                }
+            }
+            let bytes = extent.leave(to - from);
+            self.bytes = self.bytes.saturating_sub(bytes);
+            freed.segments.push((extent.segment, bytes, false));
         }
-        let unwritten = self.extents.end().max(self.tail_first()).max(head);
-        let unwritten = holes.last().map_or(unwritten, |&(_, end)| end.max(unwritten));
+        let mut at = from.max(tail_first);
+        let skipped = usize::try_from(at - tail_first).unwrap_or(usize::MAX);
+        let written = self.written;
+        let mut run: Option<Left> = None;
+        for entry in self.tail.iter().skip(skipped) {
+            if at >= to {
+                break;
+            }
+            let exit = if exits.dropped.is_empty() { exits.most } else { exits.of(at) };
+            match &mut run {
+                Some(run) if run.route == entry.route && run.exit == exit => run.to += 1,
+                other => {
+                    let new = Left { from: at, to: at + 1, route: entry.route, exit };
+                    if let Some(done) = other.replace(new) {
+                        counts.add(done.route, done.to - done.from);
+                        note_ahead(&mut self.ahead, written, done);
+                    }
+                }
+            }
+            if at >= written {
+                self.bytes = self.bytes.saturating_sub(entry.bytes.into());
+            }
+            freed.sequences.push(entry.sequence);
+            at += 1;
+        }
+        if let Some(done) = run {
+            counts.add(done.route, done.to - done.from);
+            note_ahead(&mut self.ahead, written, done);
+        }
+        for (route, entries) in counts.iter() {
+            freed.gone.add(route, entries);
+        }
+        for &(offset, cause) in exits.within(from, to) {
+            if let Some(route) = self.route_at(offset) {
+                counts.subtract(route, 1);
+                self.tallies.of(route).add(Some(cause), 1);
+            }
+        }
+        for (route, entries) in counts.iter() {
+            self.tallies.of(route).add(exits.most, entries);
+        }
+    }
+
+    /// Returns the route of an entry that is there.
+    fn route_at(&self, offset: u64) -> Option<u32> {
+        if let Some(at) = offset.checked_sub(self.tail_first()) {
+            return self.tail.get(usize::try_from(at).ok()?).map(|entry| entry.route);
+        }
+        self.extents.reaching_above(offset).filter(|extent| extent.contains(offset))?.route_at(offset)
+    }
+
+    /// Moves the head to `to` and over what is gone behind it.
+    fn move_head(&mut self, to: u64, freed: &mut Freed) {
+        let tail_first = self.tail_first();
+        let mut head = to;
+        while let Some(end) = self.holes.end_of(head) {
+            head = end;
+        }
+        self.head = head;
+        for ranges in [&mut self.holes, &mut self.fresh_holes, &mut self.lost] {
+            ranges.drop_below(head);
+        }
+        while let Some(extent) = self.extents.first().filter(|extent| extent.end() <= head) {
+            self.bytes = self.bytes.saturating_sub(extent.left);
+            freed.segments.push((extent.segment, extent.left, true));
+            self.extents.pop_first();
+        }
+        let passed = usize::try_from(head.saturating_sub(tail_first)).unwrap_or(usize::MAX);
+        self.tail.drain(..passed.min(self.tail.len()));
+        if self.tail.is_empty() {
+            self.tail.shrink_to(4096);
+        }
+    }
+
+    /// Returns the ranges in which everything has expired: whole extents, and the oldest entries of those that are not
+    /// on disk yet.
+    pub(crate) fn expired(&self, now: u64) -> Vec<(u64, u64)> {
+        let expired = self.extents.iter().filter(|extent| extent.is_expired(now));
+        let mut ranges: Vec<_> = expired.map(|extent| (extent.first.max(self.head), extent.end())).collect();
+        let unwritten = self.written.max(self.tail_first()).max(self.head);
         let unwritten = self.holes.end_of(unwritten).unwrap_or(unwritten);
         let skipped = usize::try_from(unwritten - self.tail_first()).unwrap_or(usize::MAX);
-        let expired =
-            self.tail.iter().skip(skipped).take_while(|entry| entry.expires <= now && entry.expires != NEVER);
-        let mut to = unwritten;
-        for entry in expired {
-            freed.gone.add(entry.route, 1);
-            to += 1;
+        let is_expired = |entry: &&TailRef| entry.expires <= now && entry.expires != NEVER;
+        let entries = self.tail.iter().skip(skipped).take_while(is_expired).count() as u64;
+        if entries > 0 {
+            ranges.push((unwritten, unwritten + entries));
         }
-        if to > unwritten {
-            holes.push((unwritten, to));
-        }
-        for &(from, to) in &holes {
-            self.holes.insert(from, to);
-        }
-        for (route, entries) in freed.gone.iter() {
-            self.waiting.subtract(route, entries);
-        }
-        (freed, holes)
+        ranges
     }
+
+    /// Returns the tallies without entries at or above `end` and without routes at or above `routes`, and whether there are
+    /// such routes.
+    pub(crate) fn tallies_below(&self, end: u64, routes: u64) -> (Tallies, bool) {
+        let mut tallies = self.tallies.clone();
+        for left in self.ahead.iter().filter(|left| left.to > end) {
+            tallies.without(left.route, left.exit, left.to - left.from.max(end));
+        }
+        let unknown = tallies.truncate(routes);
+        (tallies, unknown)
+    }
+
+    /// Entries below `written` are on disk now.
+    pub(crate) fn is_written(&mut self, written: u64) {
+        self.written = written;
+        while let Some(first) = self.ahead.front_mut().filter(|left| left.from < written) {
+            if first.to > written {
+                first.from = written;
+                break;
+            }
+            self.ahead.pop_front();
+        }
+    }
+}
+
+/// Notes the part of a run that is not on disk.
+fn note_ahead(ahead: &mut VecDeque<Left>, written: u64, left: Left) {
+    let left = Left { from: left.from.max(written), ..left };
+    if left.from >= left.to {
+        return;
+    }
+    if let Some(last) = ahead.back_mut()
+        && (last.to, last.route, last.exit) == (left.from, left.route, left.exit)
+    {
+        last.to = left.to;
+        return;
+    }
+    // Most leave in order; what was settled out of order finds its place.
+    let at = ahead.partition_point(|other| other.from < left.from);
+    ahead.insert(at, left);
 }

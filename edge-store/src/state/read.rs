@@ -90,6 +90,7 @@ impl State {
         while found.batch.next < queue.next && !found.is_full() {
             let at = found.batch.next;
             if let Some(end) = queue.holes.end_of(at) {
+                found.batch.damaged += queue.lost.overlap(at, end);
                 found.batch.next = end;
             } else if at >= tail_first {
                 let index = usize::try_from(at - tail_first).unwrap_or(usize::MAX);
@@ -117,7 +118,7 @@ impl State {
                         position: position.into(),
                         bytes: self.segments.get(&extent.segment).map_or(0, |segment| segment.bytes),
                         from: at,
-                        to: extent.end().min(tail_first),
+                        to: queue.holes.start_after(at).unwrap_or(u64::MAX).min(extent.end()).min(tail_first),
                     });
                 }
                 let end = next_extent.map_or(tail_first, |extent| extent.first).min(tail_first);

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use edge_core::{DropCause, Gone};
+
+use super::queue::Exits;
 use super::{Indexed, State};
 use crate::index::Placed;
 use crate::log::TargetEntry;
@@ -13,14 +16,7 @@ impl State {
     /// emptied of which at most a quarter is live: for each byte moved at least three come back. Without room, half.
     pub(crate) fn worth_emptying(&self, pressed: bool) -> Option<u64> {
         let sealed = self.segments.iter().filter(|(_, segment)| segment.sealed && segment.extents > 0);
-        let mut live: BTreeMap<u64, u64> = sealed.map(|(&number, _)| (number, 0)).collect();
-        for queue in &self.queues {
-            for extent in queue.extents.iter() {
-                if let Some(bytes) = live.get_mut(&extent.segment) {
-                    *bytes += extent.bytes_from(queue.head);
-                }
-            }
-        }
+        let live: BTreeMap<u64, u64> = sealed.map(|(&number, segment)| (number, segment.live)).collect();
         let size = |number: &u64| self.segments.get(number).map_or(0, |segment| segment.bytes);
         let all_live: u64 = live.values().sum();
         let dead: u64 = live.iter().map(|(number, &live)| size(number).saturating_sub(live)).sum();
@@ -45,6 +41,7 @@ impl State {
             self.queues.get(target.queue as usize).is_some_and(|queue| {
                 let extent = queue.extents.reaching_above(target.offset);
                 target.offset >= queue.head
+                    && queue.holes.end_of(target.offset).is_none()
                     && extent.is_some_and(|e| e.segment == segment && e.contains(target.offset))
             })
         };
@@ -58,37 +55,37 @@ impl State {
         for run in entries.chunk_by(|a, b| a.queue == b.queue) {
             let number = run.first().map_or(u32::MAX, |entry| entry.queue);
             let Some(queue) = self.queues.get_mut(number as usize) else { continue };
-            let head = queue.head;
-            let live = run.iter().filter(|entry| entry.offset >= head);
+            let (head, holes) = (queue.head, &queue.holes);
+            let live =
+                run.iter().filter(|entry| entry.offset >= head && holes.end_of(entry.offset).is_none());
             let placed: Vec<Placed> = live.map(|entry| entry.placed(active)).collect();
-            let (fewer, made) = queue.extents.replace(from, &placed);
+            let replaced = queue.extents.replace(from, &placed);
+            queue.bytes = (queue.bytes + replaced.made_bytes).saturating_sub(replaced.fewer_bytes);
             if let Some(segment) = self.segments.get_mut(&active) {
-                segment.extents += made;
+                segment.extents += replaced.made;
+                segment.live += replaced.made_bytes;
             }
-            for _ in 0..fewer {
-                self.release_segment(from);
+            self.release_segment(from, replaced.fewer_bytes, false);
+            for _ in 0..replaced.fewer {
+                self.release_segment(from, 0, true);
             }
         }
     }
 
-    /// What is left in a segment cannot be read: it is given up, and readers will count it as lost to damage.
+    /// What is left in a segment cannot be read: it is given up, and counts as lost to damage.
     ///
-    /// Returns how many entries that are.
-    pub(crate) fn abandon(&mut self, number: u64) -> u64 {
-        let (mut lost, mut extents) = (0, 0);
-        for queue in &mut self.queues {
-            for extent in queue.extents.take(|extent| extent.segment == number) {
-                extents += 1;
-                for (route, entries) in extent.count_routes(extent.first.max(queue.head), extent.end()).iter()
-                {
-                    queue.waiting.subtract(route, entries);
-                    lost += entries;
-                }
+    /// Returns what was lost.
+    pub(crate) fn abandon(&mut self, segment: u64) -> Vec<Gone> {
+        let mut all = Vec::new();
+        for number in 0.. {
+            let Some(queue) = self.queues.get(number as usize) else { break };
+            let extents = queue.extents.iter().filter(|extent| extent.segment == segment);
+            let ranges: Vec<_> = extents.map(|extent| extent.first..extent.end()).collect();
+            for range in ranges {
+                let freed = self.leave(number, range, Exits::all(DropCause::Damaged));
+                all.extend(self.gone(number, &freed.gone, DropCause::Damaged));
             }
         }
-        for _ in 0..extents {
-            self.release_segment(number);
-        }
-        lost
+        all
     }
 }

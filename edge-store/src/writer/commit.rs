@@ -2,7 +2,6 @@
 
 use edge_core::{Durability, StoreError};
 
-use super::worker::News;
 use super::{Failure, Writer};
 use crate::fs::write_all;
 use crate::log::{Kind, TargetEntry, expiry, message_bytes};
@@ -15,13 +14,7 @@ const ANSWERED_TOGETHER: usize = 64;
 
 impl Writer {
     /// Writes everything that is queued, and makes it as durable as its senders asked for, or wholly when `sync` says so.
-    pub(super) fn commit(&mut self, news: &News, sync: bool) -> Result<(), Failure> {
-        for &(queue, head) in &news.trims {
-            self.ledger.trim_later(queue, head);
-        }
-        for &(queue, from, to) in &news.holes {
-            self.ledger.give_up_later(queue, from, to);
-        }
+    pub(super) fn commit(&mut self, sync: bool) -> Result<(), Failure> {
         if self.failed.is_some() {
             // What was moved out of a dead segment must be safe before it goes; trims may be lost for once.
             self.sync()?;
@@ -40,10 +33,7 @@ impl Writer {
                 self.flush()?;
             }
         }
-        if self.ledger.has_news() {
-            self.mark_synced();
-            self.ledger.write_news(&mut self.encoder);
-        }
+        self.write_news();
         self.flush()?;
         for receipt in self.written.drain(..) {
             receipt.send(Ok(Durability::Written));
@@ -79,6 +69,11 @@ impl Writer {
                 }
             }
         }
+        if batch.messages.is_empty() {
+            // Names that only accounts use; the batch ends with the news.
+            self.write_news();
+            return;
+        }
         let mut left = batch.messages.iter().filter(|message| !message.targets.is_empty()).count();
         let bounds = batch.runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, *count));
         for (message, bound) in batch.messages.iter().zip(bounds).filter(|(_, bound)| !bound.is_empty()) {
@@ -103,6 +98,15 @@ impl Writer {
             (Some(receipt), Durability::Synced) => self.synced.push(receipt),
             (Some(receipt), _) => self.written.push(receipt),
             (None, _) => {}
+        }
+    }
+
+    /// Writes what has left the queues.
+    pub(super) fn write_news(&mut self) {
+        if self.ledger.has_news() {
+            self.ledger.note_news(&mut self.shared.lock());
+            self.mark_synced();
+            self.ledger.write_news(&mut self.encoder);
         }
     }
 

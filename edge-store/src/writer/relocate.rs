@@ -111,9 +111,9 @@ impl Writer {
 
     /// All that can be read has been moved.
     fn emptied(&self, relocation: Relocation) {
-        let lost = self.shared.lock().abandon(relocation.number);
-        if lost > 0 {
-            tracing::error!(segment = %file_name(relocation.number), entries = lost, "entries are lost to damage");
+        for lost in self.shared.lock().abandon(relocation.number) {
+            let (segment, queue, entries) = (file_name(relocation.number), lost.queue, lost.entries);
+            tracing::error!(%segment, %queue, entries, "entries are lost to damage");
         }
         for (from, to) in relocation.damage {
             set_aside(self.shared.fs.as_ref(), &self.shared.dir, relocation.number, from, to);

@@ -121,14 +121,15 @@ impl Writer {
         if self.active.indexed == self.active.position {
             return Ok(());
         }
-        let extents = {
-            let state = self.shared.lock();
-            self.ledger.catch_up(&state.queues);
-            state.extents_of(self.active.number)
-        };
+        let shared = self.shared.clone();
+        let mut state = shared.lock();
+        self.take_changed(&mut state);
+        let extents = state.extents_of(self.active.number);
         if extents.is_empty() {
             return Ok(());
         }
+        self.ledger.note_news(&mut state);
+        drop(state);
         self.mark_synced();
         self.ledger.write_news(&mut self.encoder);
         self.encoder.index(self.active.position, &extents);

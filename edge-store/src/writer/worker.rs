@@ -16,7 +16,6 @@ const QUIET: Duration = Duration::from_secs(1);
 /// What the writer found in the mail, besides batches.
 #[derive(Debug, Default)]
 struct Work {
-    news: News,
     /// An append found no room.
     pressed: bool,
     /// Everything is to be durable.
@@ -24,15 +23,6 @@ struct Work {
     ends: bool,
     /// Who is told when it is done.
     callers: Vec<oneshot::Sender<Result<(), StoreError>>>,
-}
-
-/// What is not wanted any more.
-#[derive(Debug, Default)]
-pub(super) struct News {
-    /// Queues and their heads.
-    pub(super) trims: Vec<(u32, u64)>,
-    /// Queues and what they have given up.
-    pub(super) holes: Vec<(u32, u64, u64)>,
 }
 
 impl Writer {
@@ -69,7 +59,7 @@ impl Writer {
 
     fn work(&mut self, work: &Work) -> Result<(), Failure> {
         self.keeps_spare = !work.settles && !work.pressed;
-        self.commit(&work.news, work.settles)?;
+        self.commit(work.settles)?;
         let at_least = if work.pressed { 0 } else { self.segment_bytes / 16 };
         if (work.pressed || work.settles) && self.drop_dead_active(at_least)? {
             self.commit_more()?;
@@ -93,8 +83,8 @@ impl Writer {
     /// Commits what has come meanwhile, and what was found to be dead.
     fn commit_more(&mut self) -> Result<(), Failure> {
         let shared = self.shared.clone();
-        let news = self.take_news(&mut shared.lock());
-        self.commit(&news, true)
+        self.take_news(&mut shared.lock());
+        self.commit(true)
     }
 
     /// Waits for mail and takes it.
@@ -106,7 +96,7 @@ impl Writer {
         while !quiet && !moves && !state.mail.is_urgent(self.failed.is_some()) {
             let mail = &mut state.mail;
             let unsynced = self.active.synced < self.active.position;
-            if self.failed.is_some() || unsynced || !mail.trims.is_empty() || !mail.holes.is_empty() {
+            if self.failed.is_some() || unsynced || !mail.changed.is_empty() || self.ledger.has_news() {
                 (state, quiet) = doze(&shared, state, Waiting::Urgent, QUIET);
             } else {
                 mail.writer = Waiting::Anything;
@@ -131,23 +121,27 @@ impl Writer {
         callers.append(&mut mail.closing);
         let pressed = std::mem::take(&mut mail.pressed);
         let settles = settles || ends || !callers.is_empty();
-        Work { news: self.take_news(state), pressed, settles, ends, callers }
+        self.take_news(state);
+        Work { pressed, settles, ends, callers }
     }
 
-    /// Takes batches, trims, holes and dead segments.
-    fn take_news(&mut self, state: &mut State) -> News {
+    /// Takes batches, what has left, and dead segments.
+    fn take_news(&mut self, state: &mut State) {
         let mail = &mut state.mail;
         self.queued.extend(mail.batches.drain(..));
         mail.batches.shrink_to(8 * 1024);
         self.dead.append(&mut mail.dead);
-        let mut news = News { trims: Vec::new(), holes: std::mem::take(&mut mail.holes) };
-        for number in std::mem::take(&mut mail.trims) {
+        self.take_changed(state);
+    }
+
+    /// Takes the queues that entries have left.
+    pub(super) fn take_changed(&mut self, state: &mut State) {
+        for &number in &state.mail.changed {
             if let Some(queue) = state.queues.get_mut(number as usize) {
-                queue.trim_told = false;
-                news.trims.push((number, queue.head));
+                queue.told = false;
             }
         }
-        news
+        self.ledger.write_later(state.mail.changed.drain(..));
     }
 
     /// Refuses everything for good: after a failed sync nobody knows what is on the disk.

@@ -124,7 +124,7 @@ pub async fn synced_survives_the_loss_of_power(harness: &impl StoreHarness) {
 }
 
 /// > Offsets of one queue are dense, strictly rising and never used twice: not after `trim`, not after reopening.
-/// > Only expiry, removal and damage leave gaps.
+/// > Only expiry, removal, damage, overflow and settling out of order leave gaps.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -207,7 +207,7 @@ pub async fn a_failed_sync_poisons(harness: &impl StoreHarness) {
     }
 }
 
-/// > `append`, `trim`, `expire` and the states MUST NOT block on the disk: they are called on async workers.
+/// > `append`, `settle`, `expire` and the states MUST NOT block on the disk: they are called on async workers.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.

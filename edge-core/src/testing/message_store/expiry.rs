@@ -50,7 +50,7 @@ pub async fn an_entry_says_when_it_expires(harness: &impl StoreHarness) {
 }
 
 /// > Gives back the space of entries that have expired at `now`, and returns those that no reader will see any more,
-/// > each reported once; the caller counts them as dropped.
+/// > each reported once; they count as dropped.
 ///
 /// Nothing that lives on is touched, by a millisecond.
 ///
@@ -72,7 +72,7 @@ pub async fn nothing_expires_early(harness: &impl StoreHarness) {
 }
 
 /// > Gives back the space of entries that have expired at `now`, and returns those that no reader will see any more,
-/// > each reported once; the caller counts them as dropped.
+/// > each reported once; they count as dropped.
 ///
 /// What has expired is either reported, by its route, or can still be read and says itself that it has expired.
 ///
@@ -107,7 +107,7 @@ pub async fn what_expires_is_reported_or_readable(harness: &impl StoreHarness) {
 }
 
 /// > Gives back the space of entries that have expired at `now`, and returns those that no reader will see any more,
-/// > each reported once; the caller counts them as dropped.
+/// > each reported once; they count as dropped.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.

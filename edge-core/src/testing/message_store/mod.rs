@@ -14,7 +14,7 @@
 //! | Offsets … never used twice: not after `trim` | [`offsets_survive_trim`] | `RestartsAfterTrim` |
 //! | Offsets … never used twice: not after `remove` | [`offsets_survive_removal`] | `RestartsAfterRemoval` |
 //! | Offsets … never used twice: … not after reopening | [`offsets_survive_reopening`] | `RestartsAfterReopening` |
-//! | Only expiry, removal and damage leave gaps | [`trim_beyond_the_end_leaves_no_gap`] | `TrimsTheFuture` |
+//! | Only expiry, removal, damage, overflow … leave gaps | [`trim_beyond_the_end_leaves_no_gap`] | `TrimsTheFuture` |
 //! | Entries of a queue are read in the order of the `append` calls | [`entries_keep_the_order_of_appends`] | `ReversesBatches` |
 //! | Entries of a queue are read in the order …, after a crash too | [`order_survives_a_crash`] | `ReversesAfterACrash` |
 //! | `trim` and what was trimmed survive reopening | [`trim_survives_closing`] | `ForgetsTrims` |
@@ -24,7 +24,7 @@
 //! | … removed | [`space_returns_after_removal`] | `HoldsTheRemoved` |
 //! | … or expired | [`space_returns_after_expiry`] | `HoldsTheExpired` |
 //! | The store reads no clock | [`nothing_expires_before_it_is_told`] | `ReadsAClock` |
-//! | `append`, `trim`, `expire` and the states MUST NOT block on the disk | [`calls_do_not_touch_the_disk`] | `WritesInTheCall` |
+//! | `append`, `settle`, `expire` and the states MUST NOT block on the disk | [`calls_do_not_touch_the_disk`] | `WritesInTheCall` |
 //! | `append`: takes a batch, in order | [`messages_come_back_unchanged`] | `StripsProperties` |
 //! | `append`: a queue comes to be by the first entry for it | [`queues_are_kept_apart`] | `IgnoresPriorities` |
 //! | `read`: at and above `from` | [`a_read_starts_where_asked`] | `ReadsFromTheHead` |
@@ -40,9 +40,15 @@
 //! | `remove`: returns what was in it | [`removal_reports_what_was_waiting`] | `RemovesSilently` |
 //! | `QueueState::waiting`: how many entries each route has waiting | [`waiting_is_counted_by_route`] | `CountsForOneRoute` |
 //! | `queues`: by rising id | [`queues_are_listed_in_order`] | `ListsBackwards` |
+//! | `settle`: counts as dropped or delivered | [`settling_counts_what_became_of_entries`] | `CallsAllDelivered` |
+//! | `settle`: the range may lie anywhere | [`any_part_of_a_queue_can_be_settled`] | `SettlesFromTheHead` |
+//! | An entry … MUST be counted once | [`an_entry_is_counted_once`] | `CountsTwice` |
+//! | `count_dropped`: accepted and dropped both rise | [`what_is_not_stored_is_counted`] | `CountsOnlyWhatItStores` |
+//! | accepted = delivered + stored + dropped …, after reopening | [`accounts_survive_reopening`] | `ForgetsAccounts` |
 //! | `close`: makes everything durable | [`closing_makes_all_durable`] | `ClosesCarelessly` |
 //! | `close`: refuses all further calls | [`a_closed_store_refuses`] | `StaysOpen` |
 
+mod accounts;
 mod append;
 mod durability;
 mod expiry;
@@ -53,6 +59,10 @@ mod space;
 
 use async_trait::async_trait;
 
+pub use accounts::{
+    accounts_survive_reopening, an_entry_is_counted_once, any_part_of_a_queue_can_be_settled,
+    settling_counts_what_became_of_entries, what_is_not_stored_is_counted,
+};
 pub use append::{
     a_batch_can_be_read_whole, a_refusal_is_immediate, a_refused_batch_leaves_nothing,
     entries_are_readable_once_the_receipt_resolves, entries_keep_the_order_of_appends,
@@ -207,6 +217,11 @@ macro_rules! __message_store_cases {
             removal_reports_what_was_waiting,
             waiting_is_counted_by_route,
             queues_are_listed_in_order,
+            settling_counts_what_became_of_entries,
+            any_part_of_a_queue_can_be_settled,
+            an_entry_is_counted_once,
+            what_is_not_stored_is_counted,
+            accounts_survive_reopening,
             closing_makes_all_durable,
             a_closed_store_refuses,
         }

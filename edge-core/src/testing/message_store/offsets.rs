@@ -6,7 +6,7 @@ use super::sample::{bodies, offsets, put, queue};
 use crate::{Durability, MessageStore};
 
 /// > Offsets of one queue are dense, strictly rising and never used twice: not after `trim`, not after reopening.
-/// > Only expiry, removal and damage leave gaps.
+/// > Only expiry, removal, damage, overflow and settling out of order leave gaps.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -23,7 +23,7 @@ pub async fn offsets_are_dense(harness: &impl StoreHarness) {
 }
 
 /// > Offsets of one queue are dense, strictly rising and never used twice: not after `trim`, not after reopening.
-/// > Only expiry, removal and damage leave gaps.
+/// > Only expiry, removal, damage, overflow and settling out of order leave gaps.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -37,7 +37,7 @@ pub async fn offsets_survive_trim(harness: &impl StoreHarness) {
 }
 
 /// > Offsets of one queue are dense, strictly rising and never used twice: not after `trim`, not after reopening.
-/// > Only expiry, removal and damage leave gaps.
+/// > Only expiry, removal, damage, overflow and settling out of order leave gaps.
 ///
 /// A reader that was in the middle of a queue when it was removed misses nothing that comes after.
 ///
@@ -56,7 +56,7 @@ pub async fn offsets_survive_removal(harness: &impl StoreHarness) {
 }
 
 /// > Offsets of one queue are dense, strictly rising and never used twice: not after `trim`, not after reopening.
-/// > Only expiry, removal and damage leave gaps.
+/// > Only expiry, removal, damage, overflow and settling out of order leave gaps.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -70,7 +70,7 @@ pub async fn trim_beyond_the_end_leaves_no_gap(harness: &impl StoreHarness) {
     assert_eq!(bodies(&store, &a).await, ["3"]);
 }
 
-/// > Forgets all entries of `queue` below `below`; lower than before changes nothing.
+/// > Forgets all entries of `queue` below `below`, which were delivered; lower than before changes nothing.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -86,7 +86,7 @@ pub async fn trim_forgets_what_is_below(harness: &impl StoreHarness) {
     assert_eq!((state.head, state.next, state.len()), (2, 3, 1));
 }
 
-/// > Forgets all entries of `queue` below `below`; lower than before changes nothing.
+/// > Forgets all entries of `queue` below `below`, which were delivered; lower than before changes nothing.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.

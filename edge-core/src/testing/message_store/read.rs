@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::StoreHarness;
 use super::sample::{ALL, bodies, entry, mortal, put, queue, read_from, route};
-use crate::{Durability, Gone, MessageStore, ReadLimit, StoreError};
+use crate::{DropCause, Durability, Gone, MessageStore, ReadLimit, StoreError};
 
 fn limit(entries: usize, bytes: usize) -> ReadLimit {
     ReadLimit::new(NonZeroUsize::new(entries).unwrap_or(NonZeroUsize::MIN), bytes)
@@ -75,7 +75,7 @@ pub async fn an_unknown_queue_is_empty(harness: &impl StoreHarness) {
     assert_eq!(store.queues(), []);
 }
 
-/// > Removes a queue with all its entries, and returns what was in it; the caller counts it as dropped.
+/// > Removes a queue with all its entries, and returns what was in it, which counts as dropped.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -86,7 +86,7 @@ pub async fn removal_reports_what_was_waiting(harness: &impl StoreHarness) {
     put(&store, &b, &["4"], Durability::Memory).await;
     store.trim(&a, 1).expect("trimming succeeds");
     let gone = store.remove(&a).expect("removing succeeds");
-    assert_eq!(gone, [Gone::new(a.clone(), route("telemetry"), 2)]);
+    assert_eq!(gone, [Gone::new(a.clone(), route("telemetry"), 2, DropCause::Removed)]);
     assert_eq!(store.queue(&a).map_or(0, |state| state.len()), 0);
     assert_eq!(bodies(&store, &b).await, ["4"], "the other queue keeps what it has");
 }
