@@ -267,9 +267,7 @@ async fn tricks_in_paths_are_refused() {
         check(&mut rest, &format!("GET /twins/d/modules/{id}"), "", 400, Some("ArgumentInvalid")).await;
     }
     check(&mut rest, &format!("PUT /devices/{}", "x".repeat(129)), "{}", 400, Some("ArgumentInvalid")).await;
-    for path in
-        ["/", "/devices/a/b", "//devices", "/devices//modules", "/devices/../twins/a", "/Devices/a", "/jobs"]
-    {
+    for path in ["/", "/devices/a/b", "//devices", "/devices/../twins/a", "/Devices/a", "/jobs"] {
         check(&mut rest, &format!("GET {path}"), "", 404, Some("NotFound")).await;
     }
     check(&mut rest, "POST /devices/a", "{}", 405, Some("MethodNotAllowed")).await;

@@ -10,6 +10,9 @@
 //! - A change rebuilds nothing that it does not touch: the document is kept in its stored form, of which a patch copies
 //!   whole ranges.
 
+// What the macro writes names this crate from outside.
+extern crate self as edge_twin;
+
 mod codec;
 mod etag;
 mod json;
@@ -23,6 +26,7 @@ pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod twin;
+pub mod typed;
 mod update;
 mod value;
 
