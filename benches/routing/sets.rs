@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::time::Instant;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use edge_routing::{CompileOptions, Fields, Matches, RouteSpec, Router, Sample};
 
 /// Four routes to a value: an equality on a property and a range on a number.
@@ -154,5 +155,79 @@ fn compile(c: &mut Criterion) {
     group.finish();
 }
 
+/// Medians and ratios of what [`sizes`] and [`condition`] measure, taken in turns, so that other programs on the machine
+/// slow both sides.
+fn ratios() {
+    let text = "as_number(temperature) > 30 AND $body.machine.status = 'warning'";
+    let one = router(&[RouteSpec::new("r", format!("FROM /messages/* WHERE {text} INTO $upstream"))]);
+    let message_256 =
+        Sample::new("/messages").with_property("temperature", Some("31.5")).with_json(padded(256));
+    let mut matches = Matches::new();
+    let [ours, hand, ratio] =
+        in_turns(&mut || one.route(black_box(&message_256), black_box(&mut matches)), &mut || {
+            assert!(by_hand(black_box(&message_256)))
+        });
+    println!("one condition: {ours:.0} ns, by hand {hand:.0} ns, ratio {ratio:.2}");
+    let small = set(10);
+    for routes in [10, 100, 1_000, 10_000, 100_000] {
+        let large = set(routes);
+        let (mut next, mut last, mut found) = (0, 0, Vec::new());
+        let mut route = |matches: &mut Matches| {
+            next += 1;
+            large.router.route(&large.messages[next % 64], black_box(matches));
+        };
+        let [ours, hand, to_hand] = in_turns(&mut || route(&mut matches), &mut || {
+            last += 1;
+            large.hand.route(&large.messages[last % 64], black_box(&mut found));
+        });
+        let mut others = Matches::new();
+        let [_, _, to_ten] = in_turns(&mut || route(&mut matches), &mut || {
+            last += 1;
+            small.router.route(&small.messages[last % 64], black_box(&mut others));
+        });
+        let exponent = to_ten.log10() / (routes as f64 / 10.0).log10().max(1.0);
+        println!(
+            "{routes} routes: {ours:.0} ns, by hand {hand:.0} ns, ratio {to_hand:.2}, to ten routes {to_ten:.2}, exponent {exponent:.3}"
+        );
+    }
+}
+
+/// A set of routes, the same by hand, and messages for it.
+struct Set {
+    router: Router,
+    hand: ByHand,
+    messages: Vec<Sample>,
+}
+
+fn set(routes: usize) -> Set {
+    let messages = (0..64).map(|at| message(at * 31 % (routes / 4).max(1))).collect();
+    Set { router: router(&specs(routes)), hand: ByHand::new(routes), messages }
+}
+
+/// The median times of both in nanoseconds, and the median of their ratio.
+fn in_turns(a: &mut dyn FnMut(), b: &mut dyn FnMut()) -> [f64; 3] {
+    const TIMES: u32 = 500;
+    const ROUNDS: usize = 401;
+    let once = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        (0..TIMES).for_each(|_| work());
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(TIMES)
+    };
+    let mut rounds: [Vec<f64>; 3] = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        let (a, b) = (once(a), once(b));
+        rounds.iter_mut().zip([a, b, a / b]).for_each(|(list, value)| list.push(value));
+    }
+    rounds.map(|mut list| {
+        list.sort_by(f64::total_cmp);
+        list[ROUNDS / 2]
+    })
+}
+
 criterion_group!(benches, sizes, condition, paths, compile);
-criterion_main!(benches);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    ratios();
+}

@@ -3,7 +3,7 @@
 use std::alloc::System;
 use std::sync::{Mutex, PoisonError};
 
-use edge_routing::{CompileOptions, Matches, RouteSpec, Router, Sample};
+use edge_routing::{Code, Comparison, CompileOptions, MAX_ROUTES, Matches, RouteSpec, Router, Sample};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -81,4 +81,38 @@ fn a_route_takes_less_than_a_kibibyte_beyond_its_text() {
     println!("{each} bytes a route beyond its text");
     assert!(each <= 1024, "{each} bytes a route");
     assert_eq!(router.routes().len(), specs.len());
+}
+
+#[test]
+fn a_recording_of_any_length_is_compared_in_the_same_memory() {
+    let _guard = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let (old, new) = (compile(&specs(400)), compile(&specs(396)));
+    let mut comparison = Comparison::new(&old, &new);
+    let mut add = |number: usize| {
+        let (sensor, temperature) = (number % 110, number % 60);
+        let line = format!(
+            "{{\"source\": \"/messages/\", \"properties\": {{\"sensor\": \"k{sensor}\", \"temperature\": \"{temperature}\"}}, \
+             \"contentType\": \"application/json\", \"contentEncoding\": \"utf-8\", \"body\": {{\"machine\": {{\"m{}\": \"warning\"}}}}}}",
+            number % 100
+        );
+        comparison.add(&Sample::parse(&line).expect("a message")).is_some()
+    };
+    // As many as it takes to meet every kind of message: the buffers then have their size.
+    let period = 110 * 60 * 100 / 20;
+    let changed = (0..period).filter(|&number| add(number)).count();
+    let region = Region::new(COUNTED);
+    let again = (period..period * 3).filter(|&number| add(number)).count();
+    let change = region.change();
+    assert!(changed > 0 && again == 2 * changed, "{changed} {again}");
+    assert_eq!(change.bytes_allocated, change.bytes_deallocated, "{change:?}");
+    let summary = comparison.summary();
+    assert_eq!((summary.messages, summary.changed), (3 * period as u64, 3 * changed as u64));
+}
+
+#[test]
+fn a_set_beyond_the_limit_is_refused() {
+    let _guard = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let specs = vec![RouteSpec::new("", ""); MAX_ROUTES + 1];
+    let errors = Router::compile(&specs, &CompileOptions::new()).expect_err("too many");
+    assert_eq!(errors.iter().map(|error| error.code()).collect::<Vec<_>>(), [Code::TooManyRoutes]);
 }

@@ -5,6 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use hashbrown::HashMap;
+
 use super::EdgeHubConfig;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, closest};
 use crate::json::{self, Json};
@@ -110,10 +112,11 @@ impl Reader {
 
     fn routes(&mut self, routes: &[(String, Json)], minor: u32) -> Vec<RouteSpec> {
         let mut specs: Vec<RouteSpec> = Vec::with_capacity(routes.len());
+        let last: HashMap<&str, usize> =
+            routes.iter().enumerate().map(|(at, (name, _))| (name.as_str(), at)).collect();
         for (at, (name, value)) in routes.iter().enumerate() {
-            let repeated = routes.iter().skip(at + 1).any(|(other, _)| other == name);
             // A null deletes a key from a twin, and of keys of one name the last counts.
-            if repeated || *value == Json::Null {
+            if last.get(name.as_str()) != Some(&at) || *value == Json::Null {
                 continue;
             }
             if name.trim().is_empty() {

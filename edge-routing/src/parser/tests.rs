@@ -82,6 +82,7 @@ fn broken_texts() {
 fn limits() {
     let code = |text: &str| parse_condition(text).err().map(|failure| failure.code());
     assert_eq!(code(&"(".repeat(1 << 20)), Some(Code::TextTooLong));
+    assert_eq!(code(&format!("a{}", " OR a".repeat(1_000_000))), Some(Code::TextTooLong));
     assert_eq!(code(&"(".repeat(5000)), Some(Code::TooDeep));
     assert_eq!(code(&"f(".repeat(5000)), Some(Code::TooDeep));
     assert_eq!(code(&"NOT ".repeat(5000)), Some(Code::TooDeep));
