@@ -3,6 +3,7 @@
 //! | what | where |
 //! |---|---|
 //! | MQTT 3.1.1 for devices and modules, plain or over TLS | [`MqttListener`] |
+//! | AMQP 1.0 for devices, modules and the service side, plain or over TLS | [`AmqpListener`] |
 //! | the same over WebSockets | [`WebListener`] |
 //! | TLS with a certificate that can be replaced | [`TlsServer`] |
 //! | limits on memory, connections and times | [`TransportLimits`], [`Resources`] |
@@ -14,6 +15,7 @@
 //! Another protocol is another [`Listener`]; its conformance kit is `edge_transport::testing::listener`, behind the
 //! feature `testing`, which is exempt from semantic versioning.
 
+mod amqp;
 mod driver;
 mod http;
 pub mod iothub;
@@ -32,6 +34,7 @@ pub mod upstream;
 mod workspace;
 mod ws;
 
+pub use amqp::listener::AmqpListener;
 pub use http::MetricsListener;
 pub use limits::TransportLimits;
 pub use listener::{Listener, ListenerError};

@@ -2,13 +2,16 @@
 //!
 //! The protocols know nothing of it; another cloud's dialect would be another module beside this one.
 
+pub(crate) mod amqp;
 pub mod bag;
 mod connection_string;
 mod key;
+pub(crate) mod link;
 mod percent;
 mod token;
 pub mod topic;
 mod user_name;
+pub(crate) mod uuid;
 mod x509;
 
 pub use connection_string::{ConnectionString, ConnectionStringError};

@@ -3,12 +3,14 @@
 //!
 //! Exempt from semantic versioning.
 
+mod amqp;
 mod client;
 mod gateway;
 mod http;
 pub mod listener;
 mod service;
 
+pub use amqp::{AmqpClient, AmqpEvent, amqp_address, amqp_body};
 pub use client::MqttClient;
 pub use gateway::FakeGateway;
 pub use http::{HttpAnswer, HttpClient, rest_bytes};
