@@ -1,35 +1,33 @@
 //! Puts a hub together.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use edge_core::{
     AuthError, Authenticated, Authenticator, Backoff, Clock, Credentials, DeviceId, Durability, Endpoint,
-    Identity, MemorySessions, MemoryStore, MessageStore, SessionStore, SystemClock, Timestamp,
+    EndpointId, Identity, MemorySessions, MemoryStore, MessageStore, SessionStore, SystemClock, Timestamp,
 };
 use edge_routing::{Diagnostics, RouteSpec};
 use edge_transport::{Listener, MetricsListener, Stop};
 use edge_twin::{MemoryTwins, TwinStore};
 
-use crate::c2d::{Mail, is_mailbox};
+use crate::c2d::Mail;
 use crate::clients::Clients;
 use crate::dispatch::Dispatcher;
 use crate::hub::Hub;
-use crate::ledger::Books;
 use crate::limits::Limits;
 use crate::methods::Methods;
-use crate::metrics;
-use crate::pump::is_dead_letter;
 use crate::registry::Registry;
 use crate::routes::RouteTable;
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 use crate::throttle::Throttle;
 use crate::twins::Twins;
+use crate::{DeliveryPolicy, Policies, metrics, names};
 
 /// Puts a [`Hub`] together; what is not set has a default that works.
 ///
@@ -42,6 +40,8 @@ use crate::twins::Twins;
 /// | authenticator | lets nobody in; in-process clients need none |
 /// | durability | [`Durability::Synced`], as far as the store goes |
 /// | time to live | none: messages wait for ever |
+/// | policies of routes | a full store refuses |
+/// | delivery | strict order, no budget |
 /// | listeners, endpoints | none |
 ///
 /// # Examples
@@ -70,6 +70,8 @@ pub struct HubBuilder {
     listeners: Vec<Box<dyn Listener>>,
     metrics: Option<MetricsListener>,
     routes: Vec<RouteSpec>,
+    policies: Policies,
+    delivery: HashMap<EndpointId, DeliveryPolicy>,
 }
 
 /// Lets nobody in.
@@ -107,6 +109,8 @@ impl HubBuilder {
             listeners: Vec::new(),
             metrics: None,
             routes: Vec::new(),
+            policies: Policies::default(),
+            delivery: HashMap::new(),
         }
     }
 
@@ -207,6 +211,18 @@ impl HubBuilder {
         self
     }
 
+    /// Sets what routes ask of the store: durability, limits, and what happens at overflow.
+    pub fn policies(mut self, policies: Policies) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// Sets how the queues of an endpoint are delivered: order, window, budget.
+    pub fn delivery(mut self, endpoint: EndpointId, policy: DeliveryPolicy) -> Self {
+        self.delivery.insert(endpoint, policy);
+        self
+    }
+
     /// Builds the hub.
     ///
     /// # Errors
@@ -216,12 +232,11 @@ impl HubBuilder {
         let throttle = Throttle::new(self.clock.clone());
         let metrics =
             metrics::shared(&self.hub_name, self.device.as_str(), limits.max_metric_series, throttle);
-        let books = Arc::new(Books::default());
-        books.recovered(&self.store.queues());
         let dispatcher = Arc::new(Dispatcher {
             table: ArcSwap::from_pointee(RouteTable::empty()),
             store: self.store.clone(),
-            books: books.clone(),
+            refused_batches: AtomicU64::new(0),
+            nowhere: names::no_route(),
             metrics: metrics.clone(),
             clock: self.clock.clone(),
             limits: limits.clone(),
@@ -250,11 +265,13 @@ impl HubBuilder {
             sessions: self.sessions,
             store: self.store,
             clock: self.clock,
+            policies: Mutex::default(),
+            delivery: self.delivery,
+            replaying: tokio::sync::Mutex::default(),
             clients,
             methods: Arc::new(Methods::new(limits.max_method_calls)),
             mail: Arc::new(mail),
             twins: Arc::new(twins),
-            books,
             metrics,
             dispatcher,
             durability: self.durability,
@@ -268,10 +285,10 @@ impl HubBuilder {
             running: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         });
-        shared.set_routes(&self.routes)?;
+        shared.set_routes(&self.routes, Some(self.policies))?;
         for state in shared.store.queues() {
             let endpoint = state.queue.endpoint();
-            if !is_dead_letter(endpoint) && !is_mailbox(endpoint) {
+            if names::is_routed(endpoint) {
                 shared.feeder(endpoint);
             }
         }

@@ -134,7 +134,8 @@ impl Client {
         self.send_at(message, self.0.durability).await
     }
 
-    /// Sends a message, and returns when it is as durable as `level`.
+    /// Sends a message, and returns when it is as durable as `level`, or as its routes ask where they have a
+    /// [`RoutePolicy`](crate::RoutePolicy) that says so.
     ///
     /// # Errors
     /// [`SendError`] when the message was not taken; it may be sent again.

@@ -1,13 +1,14 @@
 //! From a client's batch to one append: route, count, append, wake the pumps.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
-use edge_core::{Clock, Durability, Enqueue, Message, MessageStore, Receipt, StoreError};
+use edge_core::{
+    Clock, DropCause, Durability, Enqueue, Message, MessageStore, QueueId, Receipt, RouteName, StoreError,
+};
 
 use crate::Limits;
-use crate::ledger::{Books, DropCause};
 use crate::metrics::Metrics;
 use crate::routes::{Destination, RouteTable, Scratch};
 
@@ -16,7 +17,10 @@ use crate::routes::{Destination, RouteTable, Scratch};
 pub(crate) struct Dispatcher {
     pub(crate) table: ArcSwap<RouteTable>,
     pub(crate) store: Arc<dyn MessageStore>,
-    pub(crate) books: Arc<Books>,
+    /// Batches that the store did not take.
+    pub(crate) refused_batches: AtomicU64,
+    /// Where messages are counted that no route wants.
+    pub(crate) nowhere: (QueueId, RouteName),
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
@@ -30,8 +34,8 @@ impl Dispatcher {
         let table = self.table.load();
         let now = self.clock.wall();
         let taken = batch.len();
-        let mut unrouted = 0;
-        let mut runs: Vec<(Arc<Destination>, u64)> = Vec::new();
+        let mut unrouted: Vec<Message> = Vec::new();
+        let mut fed: Vec<Arc<Destination>> = Vec::new();
         let mut enqueue = Vec::with_capacity(taken);
         for message in batch {
             if payload_bytes(&message) > self.limits.max_message_bytes {
@@ -40,33 +44,46 @@ impl Dispatcher {
                 return Receipt::ready(Err(StoreError::TooLarge { bytes, limit_bytes }));
             }
             let Some(destination) = table.route(&message, scratch) else {
-                unrouted += 1;
+                unrouted.push(message);
                 continue;
             };
             enqueue.push(Enqueue::new(message, destination.targets.clone(), now));
-            match runs.last_mut() {
-                Some((last, n)) if Arc::ptr_eq(last, &destination) => *n += 1,
-                _ => runs.push((destination, 1)),
+            if fed.last().is_none_or(|last| !Arc::ptr_eq(last, &destination)) {
+                fed.push(destination);
             }
         }
+        let sample = enqueue.first().map(|entry| entry.message.clone());
         let receipt =
             if enqueue.is_empty() { Receipt::ready(Ok(level)) } else { self.store.append(enqueue, level) };
         if receipt.refusal().is_some() {
-            self.books.refused_batch();
+            self.refused_batches.fetch_add(1, Relaxed);
             self.metrics.not_taken(taken);
             return receipt;
         }
-        if unrouted > 0 {
-            self.books.no_route(unrouted);
-            self.metrics.dropped(DropCause::NoRoute, usize::try_from(unrouted).unwrap_or(usize::MAX));
+        if !unrouted.is_empty() {
+            self.count_unrouted(&unrouted);
         }
-        for (destination, n) in runs {
-            for (target, feed) in destination.targets.iter().zip(&destination.feeds) {
-                feed.counts.accepted.fetch_add(n, Relaxed);
-                feed.signal.raise(target.queue.priority());
+        for gone in receipt.dropped() {
+            self.metrics.overflowed(gone, sample.as_ref());
+        }
+        for destination in fed {
+            for (target, signal) in destination.targets.iter().zip(&destination.signals) {
+                signal.raise(target.queue.priority());
             }
         }
         receipt
+    }
+
+    /// Counts messages that no route wants.
+    fn count_unrouted(&self, messages: &[Message]) {
+        let (queue, route) = &self.nowhere;
+        if let Err(error) = self.store.count_dropped(queue, route, DropCause::NoRoute, messages.len() as u64)
+        {
+            tracing::debug!(%error, "messages that no route wants cannot be counted: the store has ended");
+        }
+        for message in messages {
+            self.metrics.dropped(DropCause::NoRoute, message, 1);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use crate::builder::HubBuilder;
 use crate::client::Client;
 use crate::ledger::Ledger;
+use crate::policy::Policies;
 use crate::pump::PumpError;
 use crate::shared::{Door, Shared};
 use crate::tasks::{Ended, Task, Tasks};
@@ -264,7 +265,19 @@ impl HubHandle {
     /// # Errors
     /// [`Diagnostics`] with everything that is wrong; the routes in force stay in force.
     pub fn set_routes(&self, routes: &[RouteSpec]) -> Result<Diagnostics, Diagnostics> {
-        self.shared.set_routes(routes)
+        self.shared.set_routes(routes, None)
+    }
+
+    /// Puts other routes in force together with other policies, like [`HubHandle::set_routes`], which keeps the policies.
+    ///
+    /// # Errors
+    /// [`Diagnostics`] with everything that is wrong; routes and policies in force stay in force.
+    pub fn set_routes_with(
+        &self,
+        routes: &[RouteSpec],
+        policies: Policies,
+    ) -> Result<Diagnostics, Diagnostics> {
+        self.shared.set_routes(routes, Some(policies))
     }
 
     /// Ends the sessions of these identities: their keys or rights have changed.

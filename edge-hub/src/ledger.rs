@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
 
-pub use edge_core::DropCause;
-use edge_core::{Gone, QueueState, RouteName};
+use edge_core::{Account, RouteName};
+pub use edge_core::{DropCause, Drops};
 
-use crate::pump::is_dead_letter;
+use crate::names;
 
 /// One line of the ledger, in copies: a message that goes to two endpoints counts twice.
 ///
-/// At every moment at which nothing is on its way, `accepted = delivered + stored + dropped`.
+/// `accepted = delivered + stored + dropped` at every moment: the counts are the store's own accounts, which change
+/// together with what is in it. They survive what the store survives, restarts and crashes too.
 ///
 /// # Examples
 /// ```
@@ -24,30 +23,30 @@ use crate::pump::is_dead_letter;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LedgerLine {
-    /// Copies taken since the hub was built, and those that it found in the store.
+    /// Copies taken, ever.
     pub accepted: u64,
     /// Copies that their endpoint has accepted.
     pub delivered: u64,
     /// Copies that wait in the store.
     pub stored: u64,
-    /// Copies dropped, by [`DropCause`] in the order of [`DropCause::ALL`].
-    pub dropped: [u64; DropCause::COUNT],
+    /// Copies dropped, by cause.
+    pub dropped: Drops,
 }
 
 impl LedgerLine {
     /// Returns how many copies were dropped for one cause.
     #[must_use]
     pub fn dropped_for(&self, cause: DropCause) -> u64 {
-        self.dropped.get(cause as usize).copied().unwrap_or_default()
+        self.dropped.count(cause)
     }
 
     /// Returns how many copies were dropped for any cause.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
-        self.dropped.iter().sum()
+        self.dropped.total()
     }
 
-    /// Returns accepted − delivered − stored − dropped: zero whenever nothing is on its way.
+    /// Returns accepted − delivered − stored − dropped: zero.
     #[must_use]
     pub fn residual(&self) -> i128 {
         i128::from(self.accepted)
@@ -56,12 +55,12 @@ impl LedgerLine {
             - i128::from(self.dropped_total())
     }
 
-    fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.delivered += other.delivered;
-        self.stored += other.stored;
-        for (sum, n) in self.dropped.iter_mut().zip(other.dropped) {
-            *sum += n;
+    fn add(&mut self, account: &Account) {
+        self.accepted += account.accepted;
+        self.delivered += account.delivered;
+        self.stored += account.stored;
+        for (cause, copies) in account.dropped.iter() {
+            self.dropped.add(cause, copies);
         }
     }
 }
@@ -79,7 +78,10 @@ impl fmt::Display for LedgerLine {
     }
 }
 
-/// The ledger at one moment.
+/// The ledger at one moment: of everything that routes send to endpoints.
+///
+/// A message that its endpoint refuses for good leaves the ledger as dropped; as a dead letter it is on a line of its
+/// own, and comes back as accepted when it is replayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -87,107 +89,61 @@ pub struct Ledger {
     pub total: LedgerLine,
     /// Each route that has, or had, messages.
     pub routes: BTreeMap<RouteName, LedgerLine>,
-    /// Batches that were not taken, because the store was full or failing: their senders were not acknowledged.
+    /// The dead letters of all endpoints.
+    pub dead_letters: LedgerLine,
+    /// Batches that were not taken since the hub was built, because the store was full or failing: their senders were
+    /// not acknowledged.
     pub refused_batches: u64,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct RouteCounts {
-    pub(crate) accepted: AtomicU64,
-    delivered: AtomicU64,
-    dropped: [AtomicU64; DropCause::COUNT],
-}
-
-impl RouteCounts {
-    pub(crate) fn delivered(&self, n: u64) {
-        self.delivered.fetch_add(n, Relaxed);
-    }
-
-    pub(crate) fn dropped(&self, cause: DropCause, n: u64) {
-        if let Some(count) = self.dropped.get(cause as usize) {
-            count.fetch_add(n, Relaxed);
+impl Ledger {
+    /// Sums accounts up.
+    pub(crate) fn of(accounts: &[Account], refused_batches: u64) -> Self {
+        let mut ledger = Self { refused_batches, ..Self::default() };
+        for account in accounts {
+            let endpoint = account.queue.endpoint();
+            if names::is_dead_letter(endpoint) {
+                ledger.dead_letters.add(account);
+            } else if names::is_no_route(endpoint) {
+                ledger.total.add(account);
+            } else if names::is_routed(endpoint) {
+                ledger.total.add(account);
+                ledger.routes.entry(account.route.clone()).or_default().add(account);
+            }
         }
-    }
-
-    fn line(&self) -> LedgerLine {
-        let mut dropped = [0; DropCause::COUNT];
-        for (n, count) in dropped.iter_mut().zip(&self.dropped) {
-            *n = count.load(Relaxed);
-        }
-        LedgerLine {
-            accepted: self.accepted.load(Relaxed),
-            delivered: self.delivered.load(Relaxed),
-            stored: 0,
-            dropped,
-        }
+        ledger
     }
 }
 
-/// Returns what waits in queues that feed endpoints; dead letters have left the ledger as dropped.
-fn waiting(queues: &[QueueState]) -> impl Iterator<Item = &(RouteName, u64)> {
-    queues.iter().filter(|state| !is_dead_letter(state.queue.endpoint())).flat_map(|state| &state.waiting)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edge_core::{Priority, QueueId};
 
-/// Where the hub counts.
-#[derive(Debug, Default)]
-pub(crate) struct Books {
-    routes: RwLock<BTreeMap<RouteName, Arc<RouteCounts>>>,
-    no_route: AtomicU64,
-    damaged: AtomicU64,
-    refused_batches: AtomicU64,
-}
-
-impl Books {
-    /// Returns the counts of a route, made when they are not there.
-    pub(crate) fn route(&self, name: &RouteName) -> Arc<RouteCounts> {
-        if let Some(counts) = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return counts.clone();
-        }
-        self.routes.write().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default().clone()
+    fn account(endpoint: &str, route: &str, delivered: u64) -> Account {
+        let queue = QueueId::new(endpoint.parse().unwrap(), Priority::DEFAULT);
+        let mut account = Account::new(queue, route.parse().unwrap());
+        (account.accepted, account.delivered, account.stored) = (delivered + 3, delivered, 1);
+        account.dropped.add(DropCause::Expired, 2);
+        account
     }
 
-    /// Takes over what the store held when the hub was built.
-    pub(crate) fn recovered(&self, queues: &[QueueState]) {
-        for (route, n) in waiting(queues) {
-            self.route(route).accepted.fetch_add(*n, Relaxed);
-        }
-    }
-
-    pub(crate) fn no_route(&self, n: u64) {
-        self.no_route.fetch_add(n, Relaxed);
-    }
-
-    /// Counts entries that were lost before the hub was built: whose they were, nobody can say any more.
-    pub(crate) fn damaged(&self, n: u64) {
-        self.damaged.fetch_add(n, Relaxed);
-    }
-
-    pub(crate) fn refused_batch(&self) {
-        self.refused_batches.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn gone(&self, gone: &[Gone], cause: DropCause) {
-        for gone in gone.iter().filter(|gone| !is_dead_letter(gone.queue.endpoint())) {
-            self.route(&gone.route).dropped(cause, gone.entries);
-        }
-    }
-
-    /// Returns the ledger; `queues` says what is stored.
-    pub(crate) fn ledger(&self, queues: &[QueueState]) -> Ledger {
-        let mut routes: BTreeMap<_, _> = {
-            let counts = self.routes.read().unwrap_or_else(PoisonError::into_inner);
-            counts.iter().map(|(name, counts)| (name.clone(), counts.line())).collect()
-        };
-        for (route, n) in waiting(queues) {
-            routes.entry(route.clone()).or_default().stored += n;
-        }
-        let (no_route, damaged) = (self.no_route.load(Relaxed), self.damaged.load(Relaxed));
-        let mut total = LedgerLine { accepted: no_route + damaged, ..LedgerLine::default() };
-        total.dropped[DropCause::NoRoute as usize] = no_route;
-        total.dropped[DropCause::Damaged as usize] = damaged;
-        for line in routes.values() {
-            total.add(line);
-        }
-        Ledger { total, routes, refused_batches: self.refused_batches.load(Relaxed) }
+    #[test]
+    fn only_what_routes_send_is_summed_up() {
+        let accounts = [
+            account("$upstream", "a", 10),
+            account("edge1/m/in", "a", 20),
+            account("edge1/m/in", "b", 30),
+            account("$no-route", "$no-route", 0),
+            account("$dead-letter/$upstream", "a", 7),
+            account("$budget/$upstream", "$hub", 500),
+            account("$c2d/d", "$hub", 500),
+            account("$feedback", "$hub", 500),
+        ];
+        let ledger = Ledger::of(&accounts, 0);
+        let line = |route: &str| ledger.routes.get(&route.parse::<RouteName>().unwrap()).unwrap();
+        assert_eq!((line("a").delivered, line("b").delivered, ledger.routes.len()), (30, 30, 2));
+        assert_eq!((ledger.total.delivered, ledger.total.stored, ledger.total.dropped_total()), (60, 4, 8));
+        assert_eq!((ledger.total.residual(), ledger.dead_letters.delivered), (0, 7));
     }
 }

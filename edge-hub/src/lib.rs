@@ -7,10 +7,11 @@
 //! # What holds
 //! - A sender is acknowledged when its message is as durable as configured, and not before.
 //! - Every copy of a message ends in one counted outcome, see [`Ledger`].
-//! - Messages of one endpoint and priority keep their order. More urgent ones go first, and nobody starves.
+//! - Messages of one endpoint and priority keep their order, unless a [`DeliveryPolicy`] asks for another one. More
+//!   urgent ones go first, and nobody starves.
 //! - An endpoint that fails is tried again without end; a message that it refuses for good goes to the queue
 //!   `$dead-letter/<endpoint>` after [`Limits::max_refusals`] tries, with the reason in the application property
-//!   `edge-dead-letter-reason`.
+//!   `edge-dead-letter-reason`, from where [`HubHandle::replay_dead_letters`] gives it back.
 //! - Routes and identities can be replaced while messages flow.
 //!
 //! # Spans
@@ -29,6 +30,8 @@ mod builder;
 mod c2d;
 mod client;
 mod clients;
+mod dead_letters;
+mod delivery;
 mod dispatch;
 mod events;
 mod hub;
@@ -37,7 +40,9 @@ mod ledger;
 mod limits;
 mod methods;
 mod metrics;
+mod names;
 mod outbox;
+mod policy;
 mod pump;
 mod registry;
 mod routes;
@@ -51,10 +56,13 @@ mod twins;
 
 pub use builder::HubBuilder;
 pub use client::{Client, Inputs, Outgoing, SendError};
+pub use dead_letters::{DeadLetter, DeadLetterError, DeadLetterPlace, DeadLetters};
+pub use delivery::{Budget, DeliveryKey, DeliveryPolicy, InFlight, Order, OrderError};
 pub use edge_routing::{Diagnostics, RouteSpec};
 pub use events::{Call, ClientEvent, Events};
 pub use hub::{Hub, HubError, HubHandle, RunningHub, ShutdownReport};
-pub use ledger::{DropCause, Ledger, LedgerLine};
+pub use ledger::{DropCause, Drops, Ledger, LedgerLine};
 pub use limits::Limits;
+pub use policy::{Policies, RoutePolicy};
 pub use registry::{IdentityAuth, IdentityEntry, Policy, Registry, RegistryChange};
 pub use twins::TwinError;

@@ -35,6 +35,11 @@ pub struct Limits {
     pub max_pump_batch_messages: NonZeroUsize,
     /// The most bytes that a pump reads at a time. The default is 1 MiB.
     pub max_pump_batch_bytes: usize,
+    /// The most messages that one queue passes over because their key waits, see
+    /// [`Order::PerKey`](crate::Order::PerKey). The default is 10,000, which cost about 1 MB of memory.
+    pub max_passed_over_messages: NonZeroUsize,
+    /// The most bytes of the messages that one queue passes over; they stay on the disk. The default is 64 MiB.
+    pub max_passed_over_bytes: usize,
     /// The most messages on their way to one module input. The default is 64.
     pub max_input_inflight_messages: NonZeroUsize,
     /// How long a module may take to acknowledge an input message before it is sent again. The default is 30 s.
@@ -63,6 +68,8 @@ impl Default for Limits {
             max_client_inflight_messages: nonzero(1024),
             max_pump_batch_messages: nonzero(1000),
             max_pump_batch_bytes: 1 << 20,
+            max_passed_over_messages: nonzero(10_000),
+            max_passed_over_bytes: 64 << 20,
             max_input_inflight_messages: nonzero(64),
             input_ack_timeout: Duration::from_secs(30),
             max_method_calls: 1000,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use edge_core::{EndpointId, IdError, Message, Priority, QueueId, RouteName, Target};
 use edge_routing::{CompileOptions, Compiled, Diagnostics, Matches, RouteSpec, Router, Sink};
 
-use crate::ledger::RouteCounts;
+use crate::Policies;
 use crate::pump::Signal;
 use crate::shared::Shared;
 
@@ -19,14 +19,8 @@ const REMEMBERED: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub(crate) targets: Arc<[Target]>,
-    pub(crate) feeds: Vec<Feed>,
-}
-
-/// What the hub touches when a message is appended for a target.
-#[derive(Clone, Debug)]
-pub(crate) struct Feed {
-    pub(crate) signal: Arc<Signal>,
-    pub(crate) counts: Arc<RouteCounts>,
+    /// The signal of the pump of each target.
+    pub(crate) signals: Vec<Arc<Signal>>,
 }
 
 /// A compiled set of routes.
@@ -36,7 +30,7 @@ pub(crate) struct RouteTable {
     /// Counts up with each table of a hub.
     generation: u64,
     /// For each route of the router, where it leads.
-    leads: Vec<(Target, Feed)>,
+    leads: Vec<(Target, Arc<Signal>)>,
     known: Mutex<HashMap<Box<[usize]>, Arc<Destination>>>,
 }
 
@@ -51,6 +45,11 @@ pub(crate) struct Scratch {
 impl RouteTable {
     pub(crate) fn empty() -> Self {
         Self { router: None, generation: 0, leads: Vec::new(), known: Mutex::default() }
+    }
+
+    /// Returns where the route of this name leads.
+    pub(crate) fn target_of(&self, route: &RouteName) -> Option<&Target> {
+        self.leads.iter().map(|(target, _)| target).find(|target| target.route == *route)
     }
 
     /// Finds out where a message goes; `None` when no route wants it.
@@ -85,8 +84,8 @@ impl RouteTable {
         }
         let leads = || routes.iter().filter_map(|route| self.leads.get(*route));
         let targets = leads().map(|(target, _)| target.clone()).collect();
-        let feeds = leads().map(|(_, feed)| feed.clone()).collect();
-        let made = Arc::new(Destination { targets, feeds });
+        let signals = leads().map(|(_, signal)| signal.clone()).collect();
+        let made = Arc::new(Destination { targets, signals });
         if known.len() < REMEMBERED {
             known.insert(routes.into(), made.clone());
         }
@@ -95,11 +94,17 @@ impl RouteTable {
 }
 
 impl Shared {
-    /// Compiles routes and puts them in force; returns the warnings.
-    pub(crate) fn set_routes(&self, specs: &[RouteSpec]) -> Result<Diagnostics, Diagnostics> {
+    /// Compiles routes and puts them in force, with new policies or those in force; returns the warnings.
+    pub(crate) fn set_routes(
+        &self,
+        specs: &[RouteSpec],
+        policies: Option<Policies>,
+    ) -> Result<Diagnostics, Diagnostics> {
         let _span = tracing::info_span!("edge.routes", routes = specs.len()).entered();
         let Compiled { router, warnings, .. } = Router::compile(specs, &CompileOptions::new())?;
         let router = Arc::new(router);
+        let mut in_force = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        let policies = policies.unwrap_or_else(|| in_force.clone());
         let mut leads = Vec::with_capacity(router.routes().len());
         for route in router.routes() {
             let endpoint = endpoint_id(self.device.as_str(), route.sink());
@@ -107,9 +112,12 @@ impl Shared {
             let name: RouteName = id(route.name(), 1024);
             let priority = route.priority().level().and_then(Priority::new).unwrap_or_default();
             let own = route.time_to_live_secs().map(|secs| Duration::from_secs(secs.into()));
-            let counts = self.books.route(&name);
             let target = Target::new(QueueId::new(endpoint, priority), name, own.or(self.time_to_live));
-            leads.push((target, Feed { signal, counts }));
+            leads.push((policies.of(route.name(), priority).apply(target), signal));
+        }
+        for name in policies.named().filter(|name| !router.routes().iter().any(|route| route.name() == *name))
+        {
+            tracing::warn!(route = name, "a policy is for a route that there is not");
         }
         for warning in warnings.iter() {
             let route = warning.route().unwrap_or_default();
@@ -121,6 +129,7 @@ impl Shared {
             leads: leads.clone(),
             known: Mutex::default(),
         });
+        *in_force = policies;
         Ok(warnings)
     }
 }

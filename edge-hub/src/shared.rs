@@ -15,13 +15,12 @@ use edge_core::{
 use edge_transport::{Stop, Stopper};
 use tracing::Instrument as _;
 
-use crate::Limits;
 use crate::c2d::Mail;
 use crate::clients::{Clients, Connected};
 use crate::dispatch::Dispatcher;
 use crate::hub::HubHandle;
 use crate::inputs::ModuleInput;
-use crate::ledger::{Books, DropCause, Ledger};
+use crate::ledger::Ledger;
 use crate::methods::Methods;
 use crate::metrics::{Gauges, Metrics};
 use crate::pump::{Feeder, Pump, PumpError};
@@ -29,6 +28,7 @@ use crate::registry::Registry;
 use crate::session::HubSession;
 use crate::tasks::Tasks;
 use crate::twins::Twins;
+use crate::{DeliveryPolicy, Limits, Policies, names};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -39,10 +39,13 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn MessageStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clients: Arc<Clients>,
+    pub(crate) policies: Mutex<Policies>,
+    pub(crate) delivery: HashMap<EndpointId, DeliveryPolicy>,
+    /// Held while dead letters are given back.
+    pub(crate) replaying: tokio::sync::Mutex<()>,
     pub(crate) methods: Arc<Methods>,
     pub(crate) mail: Arc<Mail>,
     pub(crate) twins: Arc<Twins>,
-    pub(crate) books: Arc<Books>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) durability: Durability,
@@ -96,14 +99,14 @@ impl Shared {
 
     fn start(&self, feeder: Feeder) {
         let pump = Pump {
-            feeder,
             store: self.store.clone(),
-            books: self.books.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             limits: self.limits.clone(),
+            policy: self.delivery.get(feeder.endpoint.id()).cloned().unwrap_or_default(),
             backoff: self.backoff,
             stop: self.stop_pumps.1.clone(),
+            feeder,
         };
         let span = tracing::info_span!("edge.pump", endpoint = %pump.feeder.endpoint.id());
         self.pumps.spawn(pump.run().instrument(span));
@@ -132,7 +135,8 @@ impl Shared {
 
     /// Returns the ledger at this moment.
     pub(crate) fn ledger(&self) -> Ledger {
-        self.books.ledger(&self.store.queues())
+        let refused = self.dispatcher.refused_batches.load(Ordering::Relaxed);
+        Ledger::of(&self.store.accounts(), refused)
     }
 
     /// Writes the metrics.
@@ -150,10 +154,8 @@ impl Shared {
         self.twins.tidy();
         match self.store.expire(now) {
             Ok(gone) => {
-                self.books.gone(&gone, DropCause::Expired);
-                let n: u64 = gone.iter().map(|gone| gone.entries).sum();
-                if n > 0 {
-                    self.metrics.dropped(DropCause::Expired, usize::try_from(n).unwrap_or(usize::MAX));
+                for gone in gone.iter().filter(|gone| names::is_routed(gone.queue.endpoint())) {
+                    self.metrics.lost(gone.cause, Some(&gone.route), gone.entries);
                 }
             }
             Err(error) => tracing::debug!(%error, "expired messages cannot be given up"),

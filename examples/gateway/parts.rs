@@ -98,7 +98,10 @@ pub(crate) async fn kept_registry(config: &Config) -> Fallible<Registry> {
 
 /// Adds store and subscriptions to a hub.
 pub(crate) fn stored(config: &Config, builder: HubBuilder) -> Fallible<HubBuilder> {
-    let options = StoreOptions::default().with_max_bytes(limits(config).max_store_bytes);
+    let mut options = StoreOptions::default().with_max_bytes(limits(config).max_store_bytes);
+    if let Some(gather) = config.gather {
+        options = options.with_gather(gather);
+    }
     let (store, recovery) = SegmentStore::open(config.state_dir.join("store"), options)?;
     if recovery.is_clean() {
         tracing::info!(%recovery, "the store is open");
@@ -202,4 +205,6 @@ pub(crate) fn hub(config: &Config, registry: Arc<Registry>) -> HubBuilder {
         .durability(config.durability)
         .time_to_live(config.time_to_live)
         .routes(config.routes.iter().cloned())
+        .policies(config.policies.clone())
+        .delivery(EndpointId::upstream(), config.delivery.clone())
 }

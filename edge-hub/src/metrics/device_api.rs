@@ -30,7 +30,10 @@ impl DeviceApi {
                 "Time that changes of reported properties took.",
             ),
             methods: family("edgehub_direct_methods_total", "Direct methods called."),
-            method_time: summary("edgehub_direct_method_duration_seconds", "Time until methods were answered."),
+            method_time: summary(
+                "edgehub_direct_method_duration_seconds",
+                "Time until methods were answered.",
+            ),
         }
     }
 

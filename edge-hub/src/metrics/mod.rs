@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::{
-    EndpointError, EndpointId, Identity, Incident, MessageStore, QueueId, Report, Stored, SystemKey,
-    Timestamp,
+    DropCause, EndpointError, EndpointId, Gone, Identity, Incident, Message, MessageStore, QueueId, Report,
+    RouteName, Stored, SystemKey, Timestamp,
 };
 
 pub(crate) use family::Handle;
 use family::{Family, Summary, label, write_head, write_sample};
 
-use crate::ledger::{DropCause, Ledger};
+use crate::ledger::Ledger;
 use crate::throttle::Throttle;
 
 /// All counts of a hub.
@@ -86,8 +86,34 @@ impl Metrics {
         self.unack.add("reason=\"storage_failure\"", n as u64);
     }
 
-    pub(crate) fn dropped(&self, cause: DropCause, n: usize) {
-        self.dropped.add(&label(&[("reason", cause.name())]), n as u64);
+    /// Counts dropped copies of a message.
+    pub(crate) fn dropped(&self, cause: DropCause, message: &Message, n: u64) {
+        let (from, output) = sender(message);
+        let labels = label(&[("from", &from), ("from_route_output", output), ("reason", cause.name())]);
+        self.dropped.add(&labels, n);
+    }
+
+    /// Counts dropped copies whose senders are not known any more.
+    pub(crate) fn lost(&self, cause: DropCause, route: Option<&RouteName>, n: u64) {
+        let reason = ("reason", cause.name());
+        match route {
+            Some(route) => self.dropped.add(&label(&[reason, ("route", route.as_str())]), n),
+            None => self.dropped.add(&label(&[reason]), n),
+        }
+    }
+
+    /// Counts what found no room, or had to make room, and logs it at a bounded rate; `batch` is a message of the batch
+    /// that needed the room.
+    pub(crate) fn overflowed(&self, gone: &Gone, batch: Option<&Message>) {
+        let Gone { queue, route, entries, cause, .. } = gone;
+        match batch.filter(|_| *cause == DropCause::OverflowNewest) {
+            Some(message) => self.dropped(*cause, message, *entries),
+            None => self.lost(*cause, Some(route), *entries),
+        }
+        if let Some(more) = self.throttle.pass(&format!("{} {route}", cause.name())) {
+            let cause = cause.name();
+            tracing::warn!(%queue, %route, entries, cause, more, "messages are dropped for want of room");
+        }
     }
 
     pub(crate) fn retry(&self, endpoint: &EndpointId) {
@@ -104,8 +130,21 @@ impl Metrics {
     }
 
     /// Counts what an endpoint accepted.
-    pub(crate) fn sent(&self, queue: &QueueId, delivered: &[Stored], took: Duration, now: Timestamp) {
-        if delivered.is_empty() {
+    pub(crate) fn sent<'s>(
+        &self,
+        queue: &QueueId,
+        delivered: impl Iterator<Item = &'s Stored>,
+        took: Duration,
+        now: Timestamp,
+    ) {
+        let mut by_sender: HashMap<(&str, &str, &str), u64> = HashMap::new();
+        let (mut count, mut waited) = (0, 0u64);
+        for stored in delivered {
+            count += 1;
+            waited = waited.saturating_add(millis(now.saturating_since(stored.enqueued)));
+            *by_sender.entry(sender_parts(&stored.message)).or_default() += 1;
+        }
+        if count == 0 {
             return;
         }
         let to = queue.endpoint().as_str();
@@ -113,22 +152,10 @@ impl Metrics {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.send_time.add(&label(&[("to", to)]), micros, 1);
         let process = label(&[("to", to), ("priority", &priority)]);
-        let waited: u64 = delivered.iter().map(|s| millis(now.saturating_since(s.enqueued))).sum();
-        self.process_time.add(&process, waited, delivered.len() as u64);
-        let mut by_sender: HashMap<(&str, &str, &str), u64> = HashMap::new();
-        for stored in delivered {
-            let system = stored.message.system();
-            let sender = |key| system.value(key).unwrap_or_default();
-            let key = (
-                sender(SystemKey::ConnectionDeviceId),
-                sender(SystemKey::ConnectionModuleId),
-                sender(SystemKey::OutputName),
-            );
-            *by_sender.entry(key).or_default() += 1;
-        }
+        self.process_time.add(&process, waited, count);
         let input = to.rsplit_once('/').map_or("", |(_, input)| input);
         for ((device, module, output), n) in by_sender {
-            let from = if module.is_empty() { device.to_owned() } else { format!("{device}/{module}") };
+            let from = identity(device, module);
             let labels = label(&[
                 ("from", &from),
                 ("to", to),
@@ -234,12 +261,29 @@ impl Metrics {
             lines.push((sample("accepted"), line.accepted as f64));
             lines.push((sample("delivered"), line.delivered as f64));
             lines.push((sample("stored"), line.stored as f64));
-            for cause in DropCause::ALL {
-                lines.push((sample(&format!("dropped_{}", cause.name())), line.dropped_for(*cause) as f64));
+            for (cause, copies) in line.dropped.iter() {
+                lines.push((sample(&format!("dropped_{}", cause.name())), copies as f64));
             }
         }
         gauge(out, "edge_ledger_copies", "gauge", "accepted = delivered + stored + dropped.", &lines);
     }
+}
+
+/// Returns device, module and output of the sender of a message.
+fn sender_parts(message: &Message) -> (&str, &str, &str) {
+    let system = message.system();
+    let part = |key| system.value(key).unwrap_or_default();
+    (part(SystemKey::ConnectionDeviceId), part(SystemKey::ConnectionModuleId), part(SystemKey::OutputName))
+}
+
+/// Returns who sent a message, and by which output.
+fn sender(message: &Message) -> (String, &str) {
+    let (device, module, output) = sender_parts(message);
+    (identity(device, module), output)
+}
+
+fn identity(device: &str, module: &str) -> String {
+    if module.is_empty() { device.to_owned() } else { format!("{device}/{module}") }
 }
 
 fn millis(duration: Duration) -> u64 {

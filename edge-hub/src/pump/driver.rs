@@ -1,49 +1,44 @@
-//! Runs one pump: read, drop what has expired, send, settle, trim.
+//! Runs one pump: read, drop what has expired, send, settle.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edge_core::{
-    Backoff, Clock, Disposition, Durability, EndpointId, Enqueue, MessageStore, Offset, QueueId, ReadBatch,
-    ReadLimit, Report, RouteName, StoreError, Stored, Target,
+    Backoff, Clock, Disposition, DropCause, EndpointError, MessageStore, Offset, Outcome, QueueId, ReadLimit,
+    Report, StoreError, Stored,
 };
-
 use edge_transport::Stop;
 
-use super::progress::{Progress, Verdict};
-use super::schedule::{Schedule, priority};
-use super::{Feeder, schedule};
-use crate::ledger::{Books, DropCause};
+use super::Feeder;
+use super::lane::{Lane, Plan};
+use super::meter::Room;
+use super::purse::Purse;
+use super::runs::{Fate, runs};
+use super::schedule::{Hold, RANKS, Schedule, priority};
 use crate::metrics::Metrics;
-use crate::{Limits, timer};
-
-const DEAD_LETTERS: &str = "$dead-letter/";
-
-/// The application property of a dead letter that says why it is one.
-const DEAD_LETTER_REASON: &str = "edge-dead-letter-reason";
-
-/// Returns whether an endpoint id names the dead letters of another endpoint.
-pub(crate) fn is_dead_letter(endpoint: &EndpointId) -> bool {
-    endpoint.as_str().starts_with(DEAD_LETTERS)
-}
+use crate::{DeliveryPolicy, Limits, timer};
 
 /// What a pump works with.
 #[derive(Debug)]
 pub(crate) struct Pump {
     pub(crate) feeder: Feeder,
     pub(crate) store: Arc<dyn MessageStore>,
-    pub(crate) books: Arc<Books>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    pub(crate) policy: DeliveryPolicy,
     pub(crate) backoff: Backoff,
     pub(crate) stop: Stop,
 }
 
 /// How a round ended.
 enum Round {
-    /// Something was settled, or there was nothing to do: go on.
+    /// There is nothing to do, but perhaps then.
+    Empty(Option<Instant>),
+    /// The budget allows nothing before then.
+    Held(Instant),
+    /// Something was settled, or passed: go on.
     Progress,
     /// Nothing moved; wait, at least this long when the far side asked for it.
     Stuck(Option<Duration>),
@@ -56,36 +51,62 @@ pub(crate) enum PumpError {
     Store(#[from] StoreError),
 }
 
+/// What was read for one send.
+#[derive(Default)]
+struct Batch {
+    send: Vec<Stored>,
+    fates: Vec<(Offset, Fate)>,
+    bytes: u64,
+    moved: bool,
+}
+
 impl Pump {
     /// Runs until it is told to stop, which it does between two batches, or the store fails for good. What was not
     /// settled is sent again by the next pump of the endpoint.
     pub(crate) async fn run(self) -> Result<(), PumpError> {
+        let id = self.feeder.endpoint.id().clone();
+        let mut purse = Purse::open(self.policy.budget, &id, self.store.clone(), self.clock.clone()).await;
         let mut schedule = Schedule::default();
-        let mut places: [Option<Progress>; schedule::RANKS] = Default::default();
+        let mut lanes: [Option<Lane>; RANKS] = Default::default();
         self.restore(&mut schedule);
         let mut failures = 0;
         while !self.stop.is_stopping() {
             schedule.mark(self.feeder.signal.take());
-            let Some(rank) = schedule.next() else {
-                self.unless_stopped(self.feeder.signal.raised()).await;
+            let now = timer::now();
+            let Some(rank) = schedule.next(now) else {
+                let news = self.feeder.signal.raised();
+                match schedule.wakes() {
+                    Some(at) => self.unless_stopped(timer::within(at - now, news)).await,
+                    None => self.unless_stopped(news).await,
+                }
                 continue;
             };
-            let Some(place) = places.get_mut(rank) else { continue };
-            let queue = QueueId::new(self.feeder.endpoint.id().clone(), priority(rank));
-            let place =
-                place.get_or_insert_with(|| Progress::at(self.store.queue(&queue).map_or(0, |q| q.head)));
-            match self.round(&queue, place).await? {
-                None => schedule.empty(rank),
-                Some(Round::Progress) => failures = 0,
-                Some(Round::Stuck(wanted)) => {
+            let Some(lane) = lanes.get_mut(rank) else { continue };
+            let queue = QueueId::new(id.clone(), priority(rank));
+            let lane = lane.get_or_insert_with(|| self.lane(&queue));
+            match self.round(&queue, lane, &mut purse).await? {
+                Round::Empty(None) => schedule.empty(rank),
+                Round::Empty(Some(until)) => schedule.hold(rank, Hold { until, firm: false }),
+                Round::Held(until) => schedule.hold(rank, Hold { until, firm: true }),
+                Round::Progress => failures = 0,
+                Round::Stuck(wanted) => {
                     let wait = self.backoff.delay(failures, random()).max(wanted.unwrap_or_default());
                     failures = failures.saturating_add(1);
-                    self.metrics.retry(self.feeder.endpoint.id());
+                    self.metrics.retry(&id);
                     self.unless_stopped(timer::within(wait, self.feeder.endpoint.ready())).await;
                 }
             }
         }
-        Ok(())
+        Ok(purse.close().await?)
+    }
+
+    fn lane(&self, queue: &QueueId) -> Lane {
+        Lane::new(&self.policy.order, self.bounds(queue).0, self.most().0, &self.limits, self.backoff)
+    }
+
+    /// Returns where a queue begins, and where its next entry will be.
+    fn bounds(&self, queue: &QueueId) -> (Offset, Offset) {
+        self.store.queue(queue).map_or((0, 0), |state| (state.head, state.next))
     }
 
     /// Waits for `future`, or until the pump is told to stop.
@@ -98,139 +119,196 @@ impl Pump {
 
     /// Marks the queues that hold something from before.
     fn restore(&self, schedule: &mut Schedule) {
-        for rank in 0..schedule::RANKS {
-            let queue = QueueId::new(self.feeder.endpoint.id().clone(), priority(rank));
-            if self.store.queue(&queue).is_some_and(|state| state.head < state.next) {
+        for rank in 0..RANKS {
+            let (head, next) = self.bounds(&QueueId::new(self.feeder.endpoint.id().clone(), priority(rank)));
+            if head < next {
                 schedule.mark(1 << rank);
             }
         }
     }
 
-    /// Reads and sends one batch; `None` when the queue has nothing.
-    async fn round(&self, queue: &QueueId, place: &mut Progress) -> Result<Option<Round>, PumpError> {
-        let wanted = self.feeder.endpoint.batch_limit();
-        let entries = wanted.messages.min(self.limits.max_pump_batch_messages);
-        let limit = ReadLimit::new(entries, wanted.bytes.min(self.limits.max_pump_batch_bytes));
-        let from = place.cursor();
-        let ReadBatch { mut entries, next, damaged, .. } = match self.store.read(queue, from, limit).await {
+    /// Reads and sends one batch.
+    async fn round(&self, queue: &QueueId, lane: &mut Lane, purse: &mut Purse) -> Result<Round, PumpError> {
+        let mut batch = match self.load(queue, lane, purse).await? {
             Ok(batch) => batch,
-            Err(error) => return self.read_failed(queue, error),
+            Err(round) => return Ok(round),
         };
-        if entries.is_empty() && next == from {
-            return Ok(None);
+        self.drop_expired(&mut batch);
+        if batch.send.is_empty() {
+            self.settle(queue, &batch.fates)?;
+            lane.judged(timer::now(), &batch.fates, random());
+            let moved = batch.moved || !batch.fates.is_empty();
+            return Ok(if moved { Round::Progress } else { Round::Empty(lane.next_turn()) });
         }
-        if damaged > 0 {
-            tracing::error!(%queue, damaged, "messages were lost to damage of the store");
-            self.books.damaged(damaged);
-            self.metrics.dropped(DropCause::Damaged, usize::try_from(damaged).unwrap_or(usize::MAX));
-        }
-        place.retain_open(&mut entries);
-        self.drop_expired(&mut entries, place);
-        if entries.is_empty() {
-            self.store.trim(queue, place.advance(None, next))?;
-            return Ok(Some(Round::Progress));
-        }
-        let offsets: Vec<Offset> = entries.iter().map(|stored| stored.offset).collect();
-        let started = self.clock.now();
-        let sent = timer::within(self.limits.send_timeout, self.feeder.endpoint.send(&entries)).await;
+        purse.charge(batch.bytes).await?;
+        let started = timer::now();
+        let sent = timer::within(self.limits.send_timeout, self.feeder.endpoint.send(&batch.send)).await;
         let outcomes = match sent {
             Some(Ok(outcomes)) => outcomes,
             Some(Err(error)) => {
-                let round = match error.disposition() {
-                    Disposition::RetryAfter(wait) => Round::Stuck(Some(wait)),
-                    Disposition::Fatal => Round::Stuck(Some(self.backoff.max)),
-                    _ => Round::Stuck(None),
-                };
-                self.metrics.send_failed(self.feeder.endpoint.id(), &error);
-                return Ok(Some(round));
+                purse.refund(batch.bytes, &error);
+                self.all_again(queue, lane, batch)?;
+                return Ok(self.failed(&error));
             }
             None => {
-                tracing::warn!(endpoint = %self.feeder.endpoint.id(), "a send took too long and was given up");
-                return Ok(Some(Round::Stuck(None)));
+                tracing::warn!(endpoint = %queue.endpoint(), "a send took too long and was given up");
+                self.all_again(queue, lane, batch)?;
+                return Ok(Round::Stuck(None));
             }
         };
-        let verdict = place.judge(entries, outcomes, self.limits.max_refusals);
-        let moved = verdict.delivered.len() + verdict.dead.len() > 0;
-        let took = self.clock.now().saturating_duration_since(started);
-        self.metrics.sent(queue, &verdict.delivered, took, self.clock.wall());
-        self.settle(queue, place, verdict).await?;
-        let open = offsets.into_iter().find(|offset| !place.is_settled(*offset));
-        self.store.trim(queue, place.advance(open, next))?;
-        Ok(Some(if moved { Round::Progress } else { Round::Stuck(None) }))
-    }
-
-    fn read_failed(&self, queue: &QueueId, error: StoreError) -> Result<Option<Round>, PumpError> {
-        if error.disposition() == Disposition::Fatal {
-            return Err(error.into());
+        let Batch { send, mut fates, .. } = batch;
+        let before = fates.len();
+        self.judge(queue, lane, &send, outcomes, &mut fates).await?;
+        let sent = fates.get(before..).unwrap_or_default();
+        let delivered = send.iter().zip(sent).filter(|(_, (_, fate))| *fate == Fate::Delivered);
+        let took = timer::now().saturating_duration_since(started);
+        self.metrics.sent(queue, delivered.map(|(stored, _)| stored), took, self.clock.wall());
+        let moved = sent.iter().any(|(_, fate)| *fate != Fate::Again);
+        let again = sent.iter().any(|(_, fate)| *fate == Fate::Again);
+        fates.sort_unstable_by_key(|(offset, _)| *offset);
+        self.settle(queue, &fates)?;
+        lane.judged(timer::now(), &fates, random());
+        if !moved && !lane.goes_on() {
+            return Ok(Round::Stuck(None));
         }
-        tracing::error!(%queue, error = %Report(&error), "reading the store failed");
-        Ok(Some(Round::Stuck(None)))
+        if again {
+            self.metrics.retry(queue.endpoint());
+        }
+        Ok(Round::Progress)
     }
 
-    /// Drops what has expired, and counts it.
-    fn drop_expired(&self, entries: &mut Vec<Stored>, place: &mut Progress) {
+    /// Reads what the lane wants, as far as endpoint, window and budget allow.
+    async fn load(
+        &self,
+        queue: &QueueId,
+        lane: &mut Lane,
+        purse: &mut Purse,
+    ) -> Result<Result<Batch, Round>, PumpError> {
+        let (now, wall) = (timer::now(), self.clock.wall());
+        let room = match purse.meter.room(queue.priority(), now, wall) {
+            Room::Bytes(bytes) => bytes,
+            Room::At(at) => return Ok(Err(Round::Held(at))),
+        };
+        let parts = match lane.plan(now, || self.bounds(queue)) {
+            Plan::Read(parts) => parts,
+            Plan::Wait(at) => return Ok(Err(Round::Empty(at))),
+        };
+        let (mut entries, mut bytes) = self.most();
+        bytes = bytes.min(room);
+        let mut batch = Batch::default();
+        for part in parts {
+            let Some(most) = NonZeroUsize::new(part.most.min(entries)) else { break };
+            let found = match self.store.read(queue, part.from, ReadLimit::new(most, bytes)).await {
+                Ok(found) => found,
+                Err(error) if error.disposition() == Disposition::Fatal => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(%queue, error = %Report(&error), "reading the store failed");
+                    if batch.send.is_empty() {
+                        return Ok(Err(Round::Stuck(None)));
+                    }
+                    break;
+                }
+            };
+            let first = found.entries.first().map_or(0, |stored| stored.message.size());
+            if first > bytes && !batch.send.is_empty() {
+                break;
+            }
+            if first > bytes
+                && let Some(at) = purse.meter.defers(queue.priority(), first as u64, now, wall)
+            {
+                return Ok(Err(Round::Held(at)));
+            }
+            if found.damaged > 0 {
+                tracing::error!(%queue, damaged = found.damaged, "messages were lost to damage of the store");
+                self.metrics.lost(DropCause::Damaged, None, found.damaged);
+            }
+            let loaded = lane.loaded(part, found);
+            let size: usize = loaded.send.iter().map(|stored| stored.message.size()).sum();
+            (entries, bytes) = (entries.saturating_sub(loaded.send.len()), bytes.saturating_sub(size));
+            batch.bytes += size as u64;
+            batch.moved |= loaded.moved;
+            if batch.send.is_empty() {
+                batch.send = loaded.send;
+            } else {
+                batch.send.extend(loaded.send);
+                batch.send.sort_unstable_by_key(|stored| stored.offset);
+            }
+        }
+        Ok(Ok(batch))
+    }
+
+    /// Returns how many messages and bytes one send may have.
+    fn most(&self) -> (usize, usize) {
+        let (wanted, window) = (self.feeder.endpoint.batch_limit(), self.policy.in_flight);
+        let entries = wanted.messages.min(self.limits.max_pump_batch_messages);
+        let entries = window.messages.map_or(entries, |most| most.min(entries));
+        let bytes = wanted.bytes.min(self.limits.max_pump_batch_bytes);
+        (entries.get(), window.bytes.map_or(bytes, |most| most.get().min(bytes)))
+    }
+
+    /// Takes out what has expired.
+    fn drop_expired(&self, batch: &mut Batch) {
         let now = self.clock.wall();
-        let mut expired = Vec::new();
-        entries.retain(|stored| {
+        let Batch { send, fates, bytes, .. } = batch;
+        send.retain(|stored| {
             let gone = stored.is_expired(now);
             if gone {
-                place.settle(stored.offset);
-                expired.push(stored.route.clone());
+                fates.push((stored.offset, Fate::Dropped(DropCause::Expired)));
+                *bytes = bytes.saturating_sub(stored.message.size() as u64);
+                self.metrics.dropped(DropCause::Expired, &stored.message, 1);
             }
             !gone
         });
-        if !expired.is_empty() {
-            self.metrics.dropped(DropCause::Expired, expired.len());
-        }
-        for (route, n) in tally(expired) {
-            self.books.route(&route).dropped(DropCause::Expired, n);
-        }
     }
 
-    /// Counts what was delivered, and sets dead letters aside.
-    async fn settle(&self, queue: &QueueId, place: &mut Progress, verdict: Verdict) -> Result<(), PumpError> {
-        for stored in &verdict.delivered {
-            place.settle(stored.offset);
-        }
-        for (route, n) in tally(verdict.delivered.into_iter().map(|stored| stored.route)) {
-            self.books.route(&route).delivered(n);
-        }
-        for (stored, reason) in verdict.dead {
-            if self.bury(queue, &stored, &reason).await? {
-                place.settle(stored.offset);
-                self.books.route(&stored.route).dropped(DropCause::Refused, 1);
-                self.metrics.dropped(DropCause::Refused, 1);
-            }
+    /// Finds out what the outcomes mean, and sets dead letters aside.
+    async fn judge(
+        &self,
+        queue: &QueueId,
+        lane: &mut Lane,
+        send: &[Stored],
+        outcomes: Vec<Outcome>,
+        fates: &mut Vec<(Offset, Fate)>,
+    ) -> Result<(), PumpError> {
+        let outcomes = outcomes.into_iter().chain(std::iter::repeat(Outcome::Released));
+        for (stored, outcome) in send.iter().zip(outcomes) {
+            let fate = match outcome {
+                Outcome::Accepted => Fate::Delivered,
+                Outcome::Rejected { reason } if lane.refused(stored.offset) >= self.limits.max_refusals => {
+                    self.bury(queue, stored, &reason).await?
+                }
+                _ => Fate::Again,
+            };
+            fates.push((stored.offset, fate));
         }
         Ok(())
     }
 
-    /// Puts a message into the endpoint's dead-letter queue; `false` when that has to wait.
-    async fn bury(&self, queue: &QueueId, stored: &Stored, reason: &str) -> Result<bool, PumpError> {
-        tracing::warn!(%queue, offset = stored.offset, route = %stored.route, reason, "a message goes to the dead letters");
-        let Ok(endpoint) = format!("{DEAD_LETTERS}{}", queue.endpoint()).parse() else { return Ok(true) };
-        let grave = QueueId::new(endpoint, queue.priority());
-        let target = Target::new(grave, stored.route.clone(), Some(self.limits.dead_letter_time_to_live));
-        let message = stored.message.to_builder().property(DEAD_LETTER_REASON, reason).build();
-        let enqueue = Enqueue::new(message, [target].into(), self.clock.wall());
-        match self.store.append(vec![enqueue], Durability::Synced).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.disposition() == Disposition::Fatal => Err(error.into()),
-            Err(error) => {
-                tracing::error!(%queue, error = %Report(&error), "a dead letter cannot be kept, and stays where it is");
-                Ok(false)
-            }
+    /// Takes note that all of a batch is to be sent again.
+    fn all_again(&self, queue: &QueueId, lane: &mut Lane, batch: Batch) -> Result<(), PumpError> {
+        let Batch { send, mut fates, .. } = batch;
+        fates.extend(send.iter().map(|stored| (stored.offset, Fate::Again)));
+        fates.sort_unstable_by_key(|(offset, _)| *offset);
+        self.settle(queue, &fates)?;
+        lane.failed(timer::now(), &fates);
+        Ok(())
+    }
+
+    fn failed(&self, error: &EndpointError) -> Round {
+        self.metrics.send_failed(self.feeder.endpoint.id(), error);
+        match error.disposition() {
+            Disposition::RetryAfter(wait) => Round::Stuck(Some(wait)),
+            Disposition::Fatal => Round::Stuck(Some(self.backoff.max)),
+            _ => Round::Stuck(None),
         }
     }
-}
 
-/// Counts equal route names.
-fn tally(routes: impl IntoIterator<Item = RouteName>) -> HashMap<RouteName, u64> {
-    let mut counts = HashMap::new();
-    for route in routes {
-        *counts.entry(route).or_default() += 1;
+    fn settle(&self, queue: &QueueId, fates: &[(Offset, Fate)]) -> Result<(), PumpError> {
+        for run in runs(fates) {
+            self.store.settle(queue, run.offsets, &run.dropped)?;
+        }
+        Ok(())
     }
-    counts
 }
 
 /// Returns a number from 0 to 1 for jitter.

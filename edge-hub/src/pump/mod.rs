@@ -1,7 +1,11 @@
 //! One pump for each endpoint: reads its queues, most urgent first, and sends.
 
+mod bury;
 mod driver;
-mod progress;
+mod lane;
+mod meter;
+mod purse;
+mod runs;
 mod schedule;
 
 use std::sync::Arc;
@@ -10,7 +14,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use edge_core::{Endpoint, Priority};
 use tokio::sync::Notify;
 
-pub(crate) use driver::{Pump, PumpError, is_dead_letter};
+pub(crate) use bury::DEAD_LETTER_REASON;
+pub(crate) use driver::{Pump, PumpError};
+pub(crate) use schedule::{RANKS, priority};
 
 /// Tells a pump which of its queues have something new.
 #[derive(Debug, Default)]

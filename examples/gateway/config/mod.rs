@@ -1,5 +1,6 @@
 //! The gateway's configuration: what `gateway.toml` may say, read whole, with every mistake found at once.
 
+mod delivery;
 mod reader;
 mod routes;
 mod service;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_core::{DeviceId, Durability};
-use edge_hub::{IdentityAuth, IdentityEntry, RouteSpec};
+use edge_hub::{DeliveryPolicy, IdentityAuth, IdentityEntry, Policies, RouteSpec};
 use edge_transport::iothub::{SasKey, Thumbprint};
 use edge_transport::upstream::{
     BrokerUrl, MqttUpstreamOptions, MqttVersion, PropertyPlacement, TopicTemplate,
@@ -51,8 +52,14 @@ pub(crate) struct Config {
     pub(crate) durability: Durability,
     /// The most bytes that the store may hold; `None` is no limit but the disk.
     pub(crate) max_bytes: Option<u64>,
+    /// How long the store gathers what is synced together; `None` is the store's own choice.
+    pub(crate) gather: Option<Duration>,
+    /// What routes ask of the store.
+    pub(crate) policies: Policies,
     /// Where `$upstream` is.
     pub(crate) upstream: Upstream,
+    /// How messages are delivered there.
+    pub(crate) delivery: DeliveryPolicy,
     /// What deserves a warning, as it is shown.
     pub(crate) warnings: Vec<String>,
 }
@@ -151,10 +158,18 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let routes = section.section("routes", routes::read).unwrap_or_default();
     let kept = section.section("store_and_forward", store_and_forward).unwrap_or_default();
     let state_dir: PathBuf = base.join(state_dir).components().collect();
-    let upstream = match section.section("upstream", |section| upstream(section, base, &state_dir)) {
-        Some(upstream) => upstream,
-        None => Some(Upstream::File { path: default_file(&state_dir), rotate_bytes: None, keep_files: None }),
+    let read_upstream = |section: &mut Section<'_, '_>| {
+        let delivery = section.section("delivery", delivery::delivery).unwrap_or_default();
+        (upstream(section, base, &state_dir), delivery)
     };
+    let (upstream, delivery) = match section.section("upstream", read_upstream) {
+        Some(upstream) => upstream,
+        None => (
+            Some(Upstream::File { path: default_file(&state_dir), rotate_bytes: None, keep_files: None }),
+            DeliveryPolicy::new(),
+        ),
+    };
+    let policies = routes.policies.iter().fold(kept.3, |all, (name, own)| all.route(name, own.clone()));
     let (Some(device_id), Some(upstream)) = (device_id, upstream) else { return (None, routes) };
     let config = Config {
         hub_name,
@@ -169,7 +184,10 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         time_to_live: kept.0,
         durability: kept.1,
         max_bytes: kept.2,
+        gather: kept.4,
+        policies,
         upstream,
+        delivery,
         warnings: Vec::new(),
     };
     (Some(config), routes)
@@ -268,13 +286,21 @@ fn auth(section: &mut Section<'_, '_>) -> Option<IdentityAuth> {
     }
 }
 
-type Kept = (Option<Duration>, Durability, Option<u64>);
+type Kept = (Option<Duration>, Durability, Option<u64>, Policies, Option<Duration>);
 
 fn store_and_forward(section: &mut Section<'_, '_>) -> Kept {
     let seconds = section.integer("time_to_live_secs", -1..=i64::from(i32::MAX)).unwrap_or(-1);
     let durability = section.parsed("durability").unwrap_or_default();
     let max_bytes = section.parsed::<Bytes>("max_bytes").map(|bytes| bytes.0);
-    (u64::try_from(seconds).ok().map(Duration::from_secs), durability, max_bytes)
+    let policies = delivery::policies(section);
+    let gather = section.integer("gather_ms", 0..=1000).and_then(|ms| u64::try_from(ms).ok());
+    (
+        u64::try_from(seconds).ok().map(Duration::from_secs),
+        durability,
+        max_bytes,
+        policies,
+        gather.map(Duration::from_millis),
+    )
 }
 
 fn upstream(section: &mut Section<'_, '_>, base: &Path, state_dir: &Path) -> Option<Upstream> {

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use edge_hub::RouteSpec;
+use edge_hub::{RoutePolicy, RouteSpec};
 use edge_routing::{CompileOptions, Diagnostic, Router, Severity};
 use toml::de::DeValue;
 
+use super::delivery;
 use super::reader::{Collector, Section};
 
 /// The routes, and where the text of each stands in the file.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     pub(crate) specs: Vec<RouteSpec>,
+    /// What routes ask of the store themselves.
+    pub(crate) policies: Vec<(String, RoutePolicy)>,
     places: HashMap<String, Range<usize>>,
 }
 
@@ -33,6 +36,7 @@ pub(crate) fn read(section: &mut Section<'_, '_>) -> Routes {
                 spec.priority = section.integer("priority", 0..=9).and_then(|n| u8::try_from(n).ok());
                 let ttl = section.integer("time_to_live_secs", 0..=u32::MAX.into());
                 spec.time_to_live_secs = ttl.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+                routes.policies.push((name.clone(), delivery::policy(section)));
                 routes.specs.push(spec);
                 routes.places.insert(name, text.span());
             }),

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use edge_core::{Overflow, Priority};
+use edge_hub::{InFlight, Order};
+
 use super::*;
 
 const DOCUMENTED: &str = r#"
@@ -67,6 +70,69 @@ fn the_documented_configuration_is_understood() {
     assert_eq!(config.tls.client_ca, Some("/base/devices-ca.pem".into()));
     assert!(
         matches!(config.upstream, Upstream::Mqtt(options) if format!("{options:?}").contains("127.0.0.1"))
+    );
+}
+
+#[test]
+fn routes_classes_and_delivery_are_chosen() {
+    let config = parse(
+        r#"
+device_id = "e"
+[routes]
+raw = { route = "FROM /messages/* INTO $upstream", durability = "written", max_queue_bytes = "50MiB" }
+[store_and_forward]
+durability = "synced"
+overflow = "drop-oldest"
+gather_ms = 5
+[store_and_forward.classes.0]
+overflow = "refuse"
+[store_and_forward.classes.default]
+overflow = "keep-latest-per-key:property=sensor"
+[upstream]
+type = "file"
+[upstream.delivery]
+order = "newest-first:1000"
+in_flight = 100
+in_flight_bytes = "256KiB"
+bytes_per_second = "20kB"
+bytes_per_day = "50MB"
+free_up_to = 1
+"#,
+    )
+    .unwrap();
+    let raw = config.policies.of("raw", Priority::new(3).unwrap());
+    assert_eq!((raw.durability, raw.max_queue_bytes), (Some(Durability::Written), Some(50 << 20)));
+    assert_eq!(raw.overflow, Some(Overflow::DropOldest));
+    assert_eq!(config.policies.of("raw", Priority::new(0).unwrap()).overflow, Some(Overflow::Refuse));
+    let latest = config.policies.of("other", Priority::DEFAULT).overflow.unwrap();
+    assert_eq!(latest.to_string(), "keep-latest-per-key:property=sensor");
+    assert_eq!(config.gather, Some(Duration::from_millis(5)));
+    let delivery = config.delivery;
+    assert_eq!(delivery.order, Order::NewestFirst { above: 1000 });
+    assert_eq!(delivery.in_flight, InFlight::messages(100).bytes(256 << 10));
+    assert_eq!(delivery.budget.bytes_per_day.map(NonZeroU64::get), Some(50_000_000));
+    assert_eq!(delivery.budget.free_up_to, Priority::new(1));
+}
+
+#[test]
+fn mistakes_in_delivery_are_told_where_they_stand() {
+    check(
+        "device_id = \"e\"\n[store_and_forward]\noverflow = \"drop\"",
+        "gateway.toml:3:12: overflow: \"drop\" is not what to do at overflow: write refuse, drop-oldest, \
+         drop-newest, drop-lowest-priority, keep-latest-per-key:device or keep-latest-per-key:property=NAME",
+    );
+    check(
+        "device_id = \"e\"\n[store_and_forward.classes.11]\noverflow = \"refuse\"",
+        "gateway.toml:2:28: classes: \"11\" is not a priority: write 0 to 9, or `default`",
+    );
+    check(
+        "device_id = \"e\"\n[upstream]\ntype = \"file\"\n[upstream.delivery]\norder = \"newest\"",
+        "gateway.toml:5:9: order: \"newest\" is not an order: write strict, per-key:device, \
+         per-key:property=NAME or newest-first:COUNT",
+    );
+    check(
+        "device_id = \"e\"\n[upstream]\ntype = \"file\"\n[upstream.delivery]\nbytes_per_dya = \"1MB\"",
+        "gateway.toml:5:1: unknown key `bytes_per_dya`; did you mean `bytes_per_day`?",
     );
 }
 

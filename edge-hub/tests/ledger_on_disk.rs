@@ -1,0 +1,82 @@
+//! The ledger on a real store whose process is killed at random moments: it adds up, and nothing acknowledged is missing.
+#![allow(missing_docs, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use edge_core::{Durability, EndpointId};
+use edge_hub::{DeliveryKey, DeliveryPolicy, Hub, Order, Outgoing};
+use edge_store::testing::CrashFs;
+use edge_store::{SegmentStore, StoreOptions};
+use proptest::prelude::*;
+use support::{ALL, Link, Mode};
+
+/// Opens the store of a file system, and makes a hub of it.
+fn hub(disk: &CrashFs, link: &Arc<Link>, order: &Order) -> Hub {
+    let options = StoreOptions::default().with_segment_bytes(64 << 10);
+    let (store, _) = SegmentStore::open_on(Arc::new(disk.clone()), "store", options).unwrap();
+    Hub::builder("edge1".parse().unwrap())
+        .store(Arc::new(store))
+        .endpoint(link.clone())
+        .delivery(EndpointId::upstream(), DeliveryPolicy::new().order(order.clone()))
+        .durability(Durability::Written)
+        .route("all", ALL)
+        .build()
+        .unwrap()
+}
+
+async fn live(disk: CrashFs, order: Order, lives: Vec<(Mode, u8)>) -> Result<(), TestCaseError> {
+    let link = Arc::new(Link::new("$upstream", Mode::Accept));
+    let (mut disk, mut acknowledged, mut sent) = (disk, BTreeSet::new(), 0u64);
+    for (mode, count) in lives {
+        link.set(mode);
+        let hub = hub(&disk, &link, &order);
+        prop_assert_eq!(hub.handle().ledger().total.residual(), 0, "after a crash");
+        let client = hub.client(format!("d{}", count % 3).parse().unwrap()).unwrap();
+        let (handle, running) = (hub.handle(), hub.start());
+        for _ in 0..count {
+            if client.send(Outgoing::new(sent.to_le_bytes())).await.is_ok() {
+                acknowledged.insert(sent);
+            }
+            sent += 1;
+        }
+        prop_assert_eq!(handle.ledger().total.residual(), 0, "while it runs");
+        // What another process would find now; the first one goes on in a world that nobody sees.
+        let next = disk.after_kill();
+        disk.freeze();
+        drop(running.stop().await);
+        disk = next;
+    }
+    link.set(Mode::Accept);
+    let hub = hub(&disk, &link, &order);
+    let (handle, running) = (hub.handle(), hub.start());
+    support::until(|| handle.ledger().total.stored == 0).await;
+    let ledger = running.stop().await.unwrap().ledger;
+    prop_assert_eq!(ledger.total.residual(), 0);
+    let delivered: BTreeSet<u64> = link.accepted().into_iter().collect();
+    prop_assert!(acknowledged.is_subset(&delivered), "{:?} are missing", acknowledged.difference(&delivered));
+    prop_assert!(ledger.total.accepted >= acknowledged.len() as u64, "{:?}", ledger);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn a_killed_gateway_knows_what_it_took(
+        order in prop_oneof![
+            Just(Order::Strict),
+            Just(Order::PerKey(DeliveryKey::Device)),
+            Just(Order::NewestFirst { above: 10 }),
+        ],
+        lives in proptest::collection::vec(
+            (prop_oneof![Just(Mode::Accept), Just(Mode::Down), Just(Mode::Half), Just(Mode::ReleaseFrom("d1".into()))], 1u8..60),
+            1..6,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(live(CrashFs::new(), order, lives))?;
+    }
+}

@@ -1,0 +1,72 @@
+//! What a configuration says of overflow, durability by route and class, and the delivery to `$upstream`.
+
+use std::num::NonZeroU64;
+
+use edge_core::{Durability, Overflow, Priority};
+use edge_hub::{Budget, DeliveryPolicy, InFlight, Order, Policies, RoutePolicy};
+use toml::de::DeValue;
+
+use super::reader::Section;
+use super::values::Bytes;
+
+/// Reads what a route or a class may ask of the store.
+pub(super) fn policy(section: &mut Section<'_, '_>) -> RoutePolicy {
+    let durability = section.parsed::<Durability>("durability");
+    limits(section, durability)
+}
+
+/// Reads the part of a policy that is about room.
+fn limits(section: &mut Section<'_, '_>, durability: Option<Durability>) -> RoutePolicy {
+    let mut policy = RoutePolicy::new();
+    if let Some(durability) = durability {
+        policy = policy.durability(durability);
+    }
+    if let Some(overflow) = section.parsed::<Overflow>("overflow") {
+        policy = policy.overflow(overflow);
+    }
+    if let Some(bytes) = section.parsed::<Bytes>("max_queue_bytes") {
+        policy = policy.max_queue_bytes(bytes.0);
+    }
+    policy
+}
+
+/// Reads the policies in `[store_and_forward]`; its own durability is that of the hub.
+pub(super) fn policies(section: &mut Section<'_, '_>) -> Policies {
+    let policies = Policies::new(limits(section, None));
+    let classes = section.section("classes", |section| {
+        let mut classes = Vec::new();
+        for (key, value) in section.rest() {
+            let (at, name) = (value.span(), key.get_ref().clone());
+            let priority = match name.parse::<Priority>() {
+                Ok(priority) => priority,
+                Err(error) => {
+                    section.mistake(key.span(), format!("classes: {error}"));
+                    continue;
+                }
+            };
+            match value.into_inner() {
+                DeValue::Table(table) => classes.push((priority, section.inner(table, at, &name, policy))),
+                other => section.wrong(at, &name, "a table: `[store_and_forward.classes.0]`", &other),
+            }
+        }
+        classes
+    });
+    let classes = classes.unwrap_or_default().into_iter();
+    classes.fold(policies, |policies, (priority, policy)| policies.class(priority, policy))
+}
+
+/// Reads `[upstream.delivery]`.
+pub(super) fn delivery(section: &mut Section<'_, '_>) -> DeliveryPolicy {
+    let order = section.parsed::<Order>("order").unwrap_or_default();
+    let messages = section.integer("in_flight", 1..=1_000_000).and_then(|n| usize::try_from(n).ok());
+    let bytes = section.parsed::<Bytes>("in_flight_bytes").and_then(|bytes| usize::try_from(bytes.0).ok());
+    let mut window = messages.map_or_else(InFlight::default, InFlight::messages);
+    if let Some(bytes) = bytes {
+        window = window.bytes(bytes);
+    }
+    let mut rate = |key| section.parsed::<Bytes>(key).and_then(|bytes| NonZeroU64::new(bytes.0));
+    let mut budget = Budget::default();
+    (budget.bytes_per_second, budget.bytes_per_day) = (rate("bytes_per_second"), rate("bytes_per_day"));
+    let free = section.integer("free_up_to", 0..=9).and_then(|n| Priority::new(u8::try_from(n).ok()?));
+    DeliveryPolicy::new().order(order).in_flight(window).budget(budget.free_up_to(free))
+}
