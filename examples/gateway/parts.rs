@@ -205,6 +205,6 @@ pub(crate) fn hub(config: &Config, registry: Arc<Registry>) -> HubBuilder {
         .durability(config.durability)
         .time_to_live(config.time_to_live)
         .routes(config.routes.iter().cloned())
-        .policies(config.policies.clone())
+        .policies(config.route_policies.clone())
         .delivery(EndpointId::upstream(), config.delivery.clone())
 }

@@ -55,7 +55,7 @@ pub(crate) struct Config {
     /// How long the store gathers what is synced together; `None` is the store's own choice.
     pub(crate) gather: Option<Duration>,
     /// What routes ask of the store.
-    pub(crate) policies: Policies,
+    pub(crate) route_policies: Policies,
     /// Where `$upstream` is.
     pub(crate) upstream: Upstream,
     /// How messages are delivered there.
@@ -169,7 +169,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
             DeliveryPolicy::new(),
         ),
     };
-    let policies = routes.policies.iter().fold(kept.3, |all, (name, own)| all.route(name, own.clone()));
+    let route_policies = routes.policies.iter().fold(kept.3, |all, (name, own)| all.route(name, own.clone()));
     let (Some(device_id), Some(upstream)) = (device_id, upstream) else { return (None, routes) };
     let config = Config {
         hub_name,
@@ -185,7 +185,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         durability: kept.1,
         max_bytes: kept.2,
         gather: kept.4,
-        policies,
+        route_policies,
         upstream,
         delivery,
         warnings: Vec::new(),

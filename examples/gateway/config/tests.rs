@@ -100,11 +100,11 @@ free_up_to = 1
 "#,
     )
     .unwrap();
-    let raw = config.policies.of("raw", Priority::new(3).unwrap());
+    let raw = config.route_policies.of("raw", Priority::new(3).unwrap());
     assert_eq!((raw.durability, raw.max_queue_bytes), (Some(Durability::Written), Some(50 << 20)));
     assert_eq!(raw.overflow, Some(Overflow::DropOldest));
-    assert_eq!(config.policies.of("raw", Priority::new(0).unwrap()).overflow, Some(Overflow::Refuse));
-    let latest = config.policies.of("other", Priority::DEFAULT).overflow.unwrap();
+    assert_eq!(config.route_policies.of("raw", Priority::new(0).unwrap()).overflow, Some(Overflow::Refuse));
+    let latest = config.route_policies.of("other", Priority::DEFAULT).overflow.unwrap();
     assert_eq!(latest.to_string(), "keep-latest-per-key:property=sensor");
     assert_eq!(config.gather, Some(Duration::from_millis(5)));
     let delivery = config.delivery;
