@@ -65,7 +65,8 @@ fn the_store_kit_quotes_its_contract() {
         include_str!("../src/testing/message_store/read.rs"),
         include_str!("../src/testing/message_store/space.rs"),
     ];
-    check(include_str!("../src/store/mod.rs"), &kit.concat(), &[]);
+    let source = [include_str!("../src/store/mod.rs"), include_str!("../src/store/target.rs")];
+    check(&source.concat(), &kit.concat(), &[]);
 }
 
 #[test]
