@@ -223,8 +223,11 @@ impl World {
         let mut next = BTreeMap::new();
         for state in store.queues() {
             let model = self.queues.entry(state.queue.clone()).or_default();
-            assert!(state.head <= model.trimmed, "the trim of {} runs ahead", state.queue);
-            assert!(state.head == model.trimmed || !matches!(self.crash, Crash::Close));
+            // What has expired is passed over by the head as well.
+            let expired = |sent: &Sent| sent.expires.is_some_and(|at| at.as_unix_ms() <= self.now);
+            let beyond = model.sent.iter().take(state.head as usize).skip(model.trimmed as usize);
+            assert!(beyond.clone().all(expired), "the trim of {} runs ahead", state.queue);
+            assert!(state.head >= model.trimmed || !matches!(self.crash, Crash::Close));
             assert!(state.next <= model.sent.len() as u64, "{} has what was never sent", state.queue);
             next.insert(state.queue.clone(), state.next);
         }
@@ -246,6 +249,9 @@ impl World {
                 assert!(there[0], "a batch promised as {:?} is lost", batch.promised);
             }
         }
+        if recovery.removed.is_empty() {
+            self.compare_accounts(&store, &next);
+        }
         for state in store.queues() {
             let read = read_all(&store, &state.queue, state.head).await;
             assert_eq!((read.damaged, read.next), (0, state.next));
@@ -265,6 +271,24 @@ impl World {
         }
         self.batches.clear();
         self.store = Some(store);
+    }
+
+    /// Every entry that is there, or was, is on its account once; nothing is delivered that was not trimmed.
+    fn compare_accounts(&self, store: &SegmentStore, next: &BTreeMap<QueueId, Offset>) {
+        let mut accounts = store.accounts();
+        accounts.retain(|account| account.accepted > 0);
+        for account in &accounts {
+            assert_eq!(account.residual(), 0, "{account:?}");
+            let (queue, next) = (&self.queues[&account.queue], next[&account.queue]);
+            if queue.removed_below > 0 {
+                continue;
+            }
+            let of_route = |sent: &&Sent| sent.route == account.route;
+            let sent = queue.sent.iter().take(next as usize).filter(of_route).count() as u64;
+            assert_eq!(account.accepted, sent, "{account:?}");
+            let trimmed = queue.sent.iter().take(queue.trimmed as usize).filter(of_route).count() as u64;
+            assert!(account.delivered <= trimmed, "{account:?}: only {trimmed} were trimmed");
+        }
     }
 
     /// What was read is what was sent; what is missing has expired.
