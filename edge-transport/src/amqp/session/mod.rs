@@ -28,6 +28,8 @@ mod link;
 mod out;
 mod outbound;
 mod requests;
+#[cfg(test)]
+mod tests;
 mod times;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
