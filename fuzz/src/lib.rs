@@ -23,6 +23,7 @@ mod segment;
 mod session;
 mod session_file;
 mod topic;
+mod twin_patch;
 mod user_name;
 mod wait;
 
@@ -42,6 +43,7 @@ pub use sas_token::sas_token;
 pub use session::mqtt_session;
 pub use session_file::session_file;
 pub use topic::topic;
+pub use twin_patch::twin_patch;
 pub use user_name::user_name;
 
 /// One fuzz target.
@@ -80,5 +82,6 @@ targets! {
     sas_token 40_000,
     session_file 2_000,
     topic 40_000,
+    twin_patch 20_000,
     user_name 40_000,
 }

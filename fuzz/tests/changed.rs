@@ -45,5 +45,5 @@ macro_rules! tests {
 
 tests! {
     body condition connection_string desired log_recovery message mqtt_packet mqtt_session ndjson property_bag rest route sas_token
-    session_file topic user_name
+    session_file topic twin_patch user_name
 }

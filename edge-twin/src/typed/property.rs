@@ -160,11 +160,12 @@ impl<T: Property> Property for Vec<T> {
 impl<T: Property> Property for BTreeMap<String, T> {
     fn read(value: &Value) -> Result<Self, TypedError> {
         let Value::Object(members) = value else { return Err(TypedError::expected("an object", value)) };
-        let read = |(key, value): (&Box<str>, &Value)| {
+        let mut read = Self::new();
+        for (key, value) in members {
             let value = T::read(value).map_err(|error| error.within(key))?;
-            Ok((key.to_string(), value))
-        };
-        members.iter().map(read).collect()
+            read.insert(key.to_string(), value);
+        }
+        Ok(read)
     }
 
     fn write(&self) -> Option<Value> {
