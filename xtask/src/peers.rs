@@ -6,27 +6,35 @@ use std::process::Command;
 use crate::install;
 use crate::step::{Outcome, execute, output};
 
-/// The device SDK that the tests drive, from PyPI.
-const AZURE_SDK: &str = "azure-iot-device==2.14.0";
+/// The device SDK and the service SDK that the tests drive, from PyPI, with what the latter needs and does not name.
+const AZURE_SDKS: [&str; 3] = ["azure-iot-device==2.14.0", "azure-iot-hub==2.7.0", "six"];
+
+/// The device SDK for Node, from npm.
+const NODE_SDKS: [&str; 2] = ["azure-iot-device@1.18.4", "azure-iot-device-amqp@1.14.4"];
 
 /// Where the installed peers are.
 #[derive(Debug)]
 pub(crate) struct Peers {
     mosquitto: PathBuf,
     python: PathBuf,
+    node_modules: PathBuf,
 }
 
 impl Peers {
     /// Installs what is missing.
     pub(crate) fn install(root: &Path) -> Result<Self, String> {
         let mosquitto = install::program("mosquitto", "mosquitto")?;
-        let python = python(&install::target(root).join("peers").join("python"))?;
-        Ok(Self { mosquitto, python })
+        let peers = install::target(root).join("peers");
+        let python = python(&peers.join("python"))?;
+        let node_modules = node(&peers.join("node"))?;
+        proton()?;
+        Ok(Self { mosquitto, python, node_modules })
     }
 
     /// Tells a command where the peers are, by the variables that the tests read.
     pub(crate) fn describe(&self, command: &mut Command) {
         command.env("EDGE_MOSQUITTO", &self.mosquitto).env("EDGE_PYTHON", &self.python);
+        command.env("NODE_PATH", &self.node_modules);
     }
 }
 
@@ -41,9 +49,12 @@ fn python(venv: &Path) -> Result<PathBuf, String> {
         };
         make_venv(&system, venv)?;
         let mut pip = Command::new(&inside);
-        execute(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", AZURE_SDK]))?;
+        execute(
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(AZURE_SDKS),
+        )?;
         if !has_sdk(&inside) {
-            return Err(format!("{AZURE_SDK} was installed and cannot be imported by {}", inside.display()));
+            let sdks = AZURE_SDKS.join(" ");
+            return Err(format!("{sdks} were installed and cannot be imported by {}", inside.display()));
         }
     }
     Ok(inside)
@@ -60,7 +71,28 @@ fn make_venv(python: &Path, venv: &Path) -> Outcome {
 }
 
 fn has_sdk(python: &Path) -> bool {
-    let version = AZURE_SDK.split("==").nth(1).unwrap_or_default();
-    let ask = "import azure.iot.device, importlib.metadata as m; print(m.version('azure-iot-device'))";
-    output(Command::new(python).args(["-c", ask])).is_ok_and(|said| said.trim() == version)
+    let ask = "import azure.iot.device, azure.iot.hub, importlib.metadata as m; \
+               print(*(f'{name}=={m.version(name)}' for name in ('azure-iot-device', 'azure-iot-hub')))";
+    let wanted = AZURE_SDKS.get(..2).unwrap_or_default().join(" ");
+    output(Command::new(python).args(["-c", ask])).is_ok_and(|said| said.trim() == wanted)
+}
+
+/// Returns the folder of modules that has the SDK for Node.
+fn node(folder: &Path) -> Result<PathBuf, String> {
+    install::program("node", "nodejs")?;
+    let modules = folder.join("node_modules");
+    let is_there = |sdk: &str| sdk.rsplit_once('@').is_some_and(|(name, _)| modules.join(name).is_dir());
+    if !NODE_SDKS.into_iter().all(is_there) {
+        let npm = install::program("npm", "npm")?;
+        std::fs::create_dir_all(folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
+        let quietly = ["install", "--no-audit", "--no-fund", "--loglevel=error", "--no-package-lock"];
+        execute(Command::new(npm).arg("--prefix").arg(folder).args(quietly).args(NODE_SDKS))?;
+    }
+    Ok(modules)
+}
+
+/// Installs Qpid Proton for the system's Python, an AMQP client of other makers.
+fn proton() -> Outcome {
+    let is_there = || output(Command::new("/usr/bin/python3").args(["-c", "import proton"])).is_ok();
+    if is_there() { Ok(()) } else { install::debian("python3-qpid-proton") }
 }

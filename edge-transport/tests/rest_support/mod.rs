@@ -31,7 +31,8 @@ pub(crate) async fn start_with(limits: TransportLimits) -> Rest {
     let resources = Resources::new(limits);
     let service = FakeService::default();
     let listener = WebListener::bind("127.0.0.1:0", &resources).await.unwrap();
-    let listener = listener.with_tls(TlsServer::new(&certificate).unwrap()).with_service(Arc::new(service.clone()));
+    let listener =
+        listener.with_tls(TlsServer::new(&certificate).unwrap()).with_service(Arc::new(service.clone()));
     let running = run(listener, resources);
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();

@@ -189,7 +189,7 @@ impl State {
         });
         let used_bytes = self.used_bytes;
         let of_store = limit.filter(|limit_bytes| used_bytes + bytes > *limit_bytes);
-        of_queue.or(of_store.map(|limit_bytes| StoreError::Full { used_bytes, limit_bytes }))
+        of_queue.or_else(|| of_store.map(|limit_bytes| StoreError::Full { used_bytes, limit_bytes }))
     }
 
     /// Returns the entry that leaves next to make room, and what that is counted as.

@@ -64,9 +64,8 @@ impl FromStr for Record {
                 return Err(RecordError::Bodies { found });
             }
         }
-        let enqueued = match line.enqueued_time.parse() {
-            Ok(enqueued) => enqueued,
-            Err(_) => return Err(RecordError::Time { text: line.enqueued_time.into_owned() }),
+        let Ok(enqueued) = line.enqueued_time.parse() else {
+            return Err(RecordError::Time { text: line.enqueued_time.into_owned() });
         };
         Ok(Self::new(enqueued, builder.build()))
     }
