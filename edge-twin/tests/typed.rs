@@ -85,9 +85,7 @@ fn the_schema_says_what_is_taken() {
     let schema = Machine::schema();
     let properties = schema.member("properties").unwrap();
     assert_eq!(schema.member("description").and_then(Value::as_str), Some("What a machine should do."));
-    let expected = concat!(
-        r#"{"default":10,"description":"Seconds between two reports.","maximum":3600,"minimum":1,"type":"integer"}"#
-    );
+    let expected = r#"{"default":10,"description":"Seconds between two reports.","maximum":3600,"minimum":1,"type":"integer"}"#;
     assert_eq!(properties.member("reportEvery").unwrap().to_string(), expected);
     let speed = properties.member("x").and_then(|x| x.member("properties")?.member("speed")).unwrap();
     assert_eq!(speed.to_string(), r#"{"default":1.5,"exclusiveMaximum":10,"minimum":0,"type":"number"}"#);
