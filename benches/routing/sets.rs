@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use edge_routing::{CompileOptions, Fields, Matches, RouteSpec, Router, Sample};
@@ -209,7 +208,7 @@ fn in_turns(a: &mut dyn FnMut(), b: &mut dyn FnMut()) -> [f64; 3] {
     const TIMES: u32 = 500;
     const ROUNDS: usize = 401;
     let once = |work: &mut dyn FnMut()| {
-        let start = Instant::now();
+        let start = edge_bench::clock::now();
         (0..TIMES).for_each(|_| work());
         start.elapsed().as_secs_f64() * 1e9 / f64::from(TIMES)
     };

@@ -14,8 +14,8 @@ use edge_store::{IdentityFile, SegmentStore, SessionFile, StoreOptions, TwinFile
 use edge_transport::iothub::ClientAuthorities;
 use edge_transport::upstream::{FileUpstream, FileUpstreamOptions, MqttUpstream};
 use edge_transport::{
-    Listener, ListenerError, MetricsListener, MqttListener, Resources, ServerCertificate, TlsServer,
-    WebListener,
+    AmqpListener, Listener, ListenerError, MetricsListener, MqttListener, Resources, ServerCertificate,
+    TlsServer, WebListener,
 };
 
 use crate::config::{Config, Upstream};
@@ -30,6 +30,8 @@ pub(crate) struct Doors {
     pub(crate) mqtt: Option<SocketAddr>,
     /// WebSockets over TLS.
     pub(crate) https: Option<SocketAddr>,
+    /// AMQP over TLS.
+    pub(crate) amqp: Option<SocketAddr>,
     /// MQTT without TLS.
     pub(crate) mqtt_plain: Option<SocketAddr>,
     /// Metrics.
@@ -40,7 +42,8 @@ impl fmt::Display for Doors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let doors = [
             (self.mqtt, "MQTT over TLS"),
-            (self.https, "WebSocket over TLS"),
+            (self.https, "WebSocket and the service API over TLS"),
+            (self.amqp, "AMQP over TLS"),
             (self.mqtt_plain, "MQTT without TLS"),
             (self.metrics, "metrics"),
         ];
@@ -69,7 +72,7 @@ fn now() -> SystemTime {
 fn names(config: &Config) -> BTreeSet<String> {
     let mut names = BTreeSet::from(["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()]);
     names.insert(config.hostname.clone());
-    for address in [&config.listen.mqtt, &config.listen.https].into_iter().flatten() {
+    for address in [&config.listen.mqtt, &config.listen.https, &config.listen.amqp].into_iter().flatten() {
         match address.parse::<SocketAddr>() {
             Ok(address) if !address.ip().is_unspecified() => names.insert(address.ip().to_string()),
             _ => continue,
@@ -156,6 +159,12 @@ pub(crate) async fn listeners(
         let listener = open(address, forgiving, async |a| WebListener::bind(a, &resources).await).await?;
         let listener = listener.with_tls(tls.clone());
         doors.https = listener.local_addr();
+        builder = builder.listener(Box::new(listener));
+    }
+    if let Some(address) = &config.listen.amqp {
+        let listener = open(address, forgiving, async |a| AmqpListener::bind(a, &resources).await).await?;
+        let listener = listener.with_tls(tls.clone());
+        doors.amqp = listener.local_addr();
         builder = builder.listener(Box::new(listener));
     }
     if let Some(address) = &config.listen.mqtt_plain {

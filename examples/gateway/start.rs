@@ -159,7 +159,9 @@ impl Live {
         config.state_dir.clone_from(&self.state_dir);
         check_parts(&config)?;
         let (certificate, _) = parts::certificate(&config)?;
-        self.handle.set_routes_with(&config.routes, config.route_policies.clone()).map_err(|e| format!("routes:\n{e}"))?;
+        self.handle
+            .set_routes_with(&config.routes, config.route_policies.clone())
+            .map_err(|e| format!("routes:\n{e}"))?;
         let revoked = self.registry.replace(config.identities);
         self.handle.revoke(&revoked);
         self.tls.replace(&certificate);

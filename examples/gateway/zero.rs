@@ -37,6 +37,7 @@ state_dir = "."
 [listen]
 mqtt = "127.0.0.1:8883"          # MQTT over TLS
 https = "127.0.0.1:443"          # WebSockets, and the service API
+amqp = "127.0.0.1:5671"          # AMQP over TLS
 metrics = "127.0.0.1:9600"       # Prometheus
 
 [[identities]]                   # a device of yours

@@ -109,7 +109,8 @@ fn service_key(dir: &Path) -> Fallible<SasKey> {
     if !path.exists() {
         pki::write_private(&path, SasKey::generate()?.to_base64().as_bytes())?;
     }
-    let text = std::fs::read_to_string(&path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
     text.trim().parse().map_err(|e| format!("{}: {e}", path.display()).into())
 }
 

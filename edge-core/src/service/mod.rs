@@ -39,9 +39,6 @@ pub use registry::{
 /// - Whatever is asked of an identity that is not registered MUST be refused with [`ServiceError::NotFound`].
 /// - A change of an identity that takes rights away MUST end its sessions, and those of a device's modules with it.
 /// - Deleting an identity MUST delete its twin, what waits for it, and the modules of a device.
-///
-/// # Cancel safety
-/// A change whose future is dropped is made as a whole or not at all.
 #[async_trait]
 pub trait Service: Send + Sync + 'static {
     /// Decides whether a token allows what is asked; it is signed with the key of a policy that has the permission, and
@@ -49,6 +46,9 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`] when it does not.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
     async fn authorize(&self, request: AccessRequest<'_>) -> Result<(), ServiceError>;
 
     /// Decides whether the caller is `claimed`, a module that may call methods of others: one of the gateway's own
@@ -56,6 +56,9 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`] when it is not, [`ServiceError::Unavailable`] when nobody can say.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
     async fn authenticate(&self, claimed: &Identity, credentials: &Credentials) -> Result<(), ServiceError>;
 
     /// Registers an identity; the keys that are not given are made. An edge device gets its modules `$edgeAgent` and
@@ -64,24 +67,36 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// [`ServiceError::AlreadyExists`] when it is registered, [`ServiceError::NotFound`] when the device of a module is
     /// not.
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn create(&self, spec: IdentitySpec) -> Result<IdentityState, ServiceError>;
 
     /// Changes an identity that is registered.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`], [`ServiceError::PreconditionFailed`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn update(&self, spec: IdentitySpec, if_match: IfMatch) -> Result<IdentityState, ServiceError>;
 
     /// Returns an identity.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
     async fn identity(&self, identity: &Identity) -> Result<IdentityState, ServiceError>;
 
     /// Returns at most `limit` devices in the order of their ids, those behind `after`.
     ///
     /// # Errors
     /// [`ServiceError::Unavailable`].
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
     async fn devices(
         &self,
         after: Option<&DeviceId>,
@@ -92,30 +107,45 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ServiceError::NotFound`] when the device is not registered.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
     async fn modules(&self, device: &DeviceId) -> Result<Vec<IdentityState>, ServiceError>;
 
     /// Deletes an identity; a device's modules with it.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`], [`ServiceError::PreconditionFailed`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn delete(&self, identity: &Identity, if_match: IfMatch) -> Result<(), ServiceError>;
 
     /// Carries out many changes in their order, each by itself; returns those that could not be made.
     ///
     /// # Errors
     /// [`ServiceError::Unavailable`] when none could be made.
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn bulk(&self, entries: Vec<BulkEntry>) -> Result<Vec<BulkFailure>, ServiceError>;
 
     /// Returns how many devices there are.
     ///
     /// # Errors
     /// [`ServiceError::Unavailable`].
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
     async fn statistics(&self) -> Result<Statistics, ServiceError>;
 
     /// Returns the whole twin as the service side sees it, in JSON.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
     async fn twin(&self, identity: &Identity) -> Result<Bytes, ServiceError>;
 
     /// Changes the tags and desired properties of a twin; returns the whole twin in JSON.
@@ -123,6 +153,9 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// [`ServiceError::Invalid`] and [`ServiceError::TooLarge`] for what no twin may be,
     /// [`ServiceError::PreconditionFailed`], [`ServiceError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn change_twin(
         &self,
         identity: &Identity,
@@ -135,6 +168,9 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// [`ServiceError::NotOnline`], [`ServiceError::TimedOut`], [`ServiceError::BadAnswer`]; [`ServiceError::Invalid`]
     /// and [`ServiceError::TooLarge`] for a call that cannot be made; [`ServiceError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the call may still be carried out, and its answer is not heard.
     async fn invoke(&self, identity: &Identity, request: MethodRequest)
     -> Result<MethodAnswer, ServiceError>;
 
@@ -142,12 +178,18 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ServiceError::NotFound`], [`ServiceError::QueueFull`], [`ServiceError::TooLarge`], [`ServiceError::Invalid`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn send_to_device(&self, identity: &Identity, message: Message) -> Result<(), ServiceError>;
 
     /// Throws away what waits for a device or module, and returns how many messages that were.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn purge(&self, identity: &Identity) -> Result<u64, ServiceError>;
 
     /// Locks the next message that waits for a device or module, for `lock` or the default time, and returns it; `None`
@@ -155,6 +197,9 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ServiceError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Dropped, what was locked becomes free again when the lock's time is up.
     async fn receive(
         &self,
         identity: &Identity,
@@ -165,6 +210,9 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ServiceError::LockLost`] when none of this device or module is.
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn settle(
         &self,
         identity: &Identity,
@@ -177,12 +225,18 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ServiceError::Unavailable`].
+    ///
+    /// # Cancel safety
+    /// Dropped, what was locked becomes free again when the lock's time is up.
     async fn receive_feedback(&self) -> Result<Option<Message>, ServiceError>;
 
     /// Says what becomes of the feedback that is locked with this token.
     ///
     /// # Errors
     /// [`ServiceError::LockLost`] when none is.
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
     async fn settle_feedback(&self, lock_token: &str, outcome: LockOutcome) -> Result<(), ServiceError>;
 }
 

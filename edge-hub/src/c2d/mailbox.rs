@@ -173,6 +173,8 @@ impl Entries {
 mod tests {
     use std::time::Duration;
 
+    use edge_core::{Clock, SystemClock};
+
     use super::*;
 
     const T0: Timestamp = Timestamp::from_unix_ms(0);
@@ -211,7 +213,7 @@ mod tests {
 
     #[test]
     fn locks_run_out_and_abandons_are_counted() {
-        let (mut entries, start) = (entries(0..2), Instant::now());
+        let (mut entries, start) = (entries(0..2), SystemClock.now());
         let until = start + Duration::from_secs(60);
         let token = |n: u8| [n; 16];
         assert_eq!(entries.lock_next(token(1), (T0, start), until), Some((0, 1)));
@@ -229,11 +231,11 @@ mod tests {
     fn what_is_held_does_not_run_out() {
         let (mut entries, session, late) = (entries(0..2), Arc::new(()), Timestamp::from_unix_ms(1000));
         assert_eq!(entries.hold_for(&session, T0, 1).len(), 1);
-        let out = entries.take_expired(late, Instant::now());
+        let out = entries.take_expired(late, SystemClock.now());
         assert_eq!(out.iter().map(|entry| entry.offset).collect::<Vec<_>>(), [1]);
         entries.release(0);
         assert!(entries.hold_for(&session, late, 9).is_empty());
-        assert_eq!(entries.take_expired(late, Instant::now()).len(), 1);
+        assert_eq!(entries.take_expired(late, SystemClock.now()).len(), 1);
         assert_eq!(entries.len(), 0);
     }
 }

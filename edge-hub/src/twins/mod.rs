@@ -209,8 +209,9 @@ impl Twins {
     pub(crate) async fn service_view(&self, state: &IdentityState) -> Result<Bytes, ServiceError> {
         let record = &state.record;
         let (twin, _) = self.load(&record.identity, self.clock.wall()).await.map_err(unavailable)?;
-        let time =
-            |time: Option<Timestamp>| time.map_or("0001-01-01T00:00:00Z".to_owned(), |time| time.to_string());
+        let time = |time: Option<Timestamp>| {
+            time.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |time| time.to_string())
+        };
         let mut head = serde_json::json!({
             "deviceId": record.identity.device().as_str(),
             "deviceEtag": &*record.etag,

@@ -169,14 +169,11 @@ impl Queue {
             self.bytes = self.bytes.saturating_sub(bytes);
             freed.segments.push((extent.segment, bytes, false));
         }
-        let mut at = from.max(tail_first);
-        let skipped = usize::try_from(at - tail_first).unwrap_or(usize::MAX);
+        let first = from.max(tail_first);
+        let skipped = usize::try_from(first - tail_first).unwrap_or(usize::MAX);
         let written = self.written;
         let mut run: Option<Left> = None;
-        for entry in self.tail.iter().skip(skipped) {
-            if at >= to {
-                break;
-            }
+        for (at, entry) in (first..to).zip(self.tail.iter().skip(skipped)) {
             let exit = if exits.dropped.is_empty() { exits.most } else { exits.of(at) };
             match &mut run {
                 Some(run) if run.route == entry.route && run.exit == exit => run.to += 1,
@@ -192,7 +189,6 @@ impl Queue {
                 self.bytes = self.bytes.saturating_sub(entry.bytes.into());
             }
             freed.sequences.push(entry.sequence);
-            at += 1;
         }
         if let Some(done) = run {
             counts.add(done.route, done.to - done.from);

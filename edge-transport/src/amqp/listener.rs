@@ -69,7 +69,8 @@ impl AmqpListener {
         self
     }
 
-    /// Lets the service side in as well: whoever has a policy's token may send messages to devices.
+    /// Lets the service side in through `service`, instead of the gateway's own: whoever has a policy's token may send
+    /// messages to devices.
     #[must_use]
     pub fn with_service(mut self, service: Arc<dyn Service>) -> Self {
         self.service = Some(service);
@@ -95,6 +96,7 @@ impl Listener for AmqpListener {
 
     async fn serve(self: Box<Self>, gateway: Arc<dyn Gateway>, stop: Stop) -> Result<(), ListenerError> {
         let Self { listener, tls, service, resources } = *self;
+        let service = service.or_else(|| gateway.service());
         // A plain connection and one with TLS are tasks of different size.
         let Some(tls) = tls else {
             return driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {

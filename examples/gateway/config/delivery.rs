@@ -1,38 +1,26 @@
-//! What a configuration says of overflow, durability by route and class, and the delivery to `$upstream`.
+//! What a configuration says of durability by route and class, and the delivery to `$upstream`.
 
 use std::num::NonZeroU64;
 
-use edge_core::{Durability, Overflow, Priority};
+use edge_core::{Durability, Priority};
 use edge_hub::{Budget, DeliveryPolicy, InFlight, Order, Policies, RoutePolicy};
 use toml::de::DeValue;
 
 use super::reader::Section;
 use super::values::Bytes;
 
-/// Reads what a route or a class may ask of the store.
+/// Reads what a route or a class may ask of the store. The gateway's store refuses what it has no room for, so there is
+/// no choice of what else to do.
 pub(super) fn policy(section: &mut Section<'_, '_>) -> RoutePolicy {
-    let durability = section.parsed::<Durability>("durability");
-    limits(section, durability)
-}
-
-/// Reads the part of a policy that is about room.
-fn limits(section: &mut Section<'_, '_>, durability: Option<Durability>) -> RoutePolicy {
-    let mut policy = RoutePolicy::new();
-    if let Some(durability) = durability {
-        policy = policy.durability(durability);
+    match section.parsed::<Durability>("durability") {
+        Some(durability) => RoutePolicy::new().durability(durability),
+        None => RoutePolicy::new(),
     }
-    if let Some(overflow) = section.parsed::<Overflow>("overflow") {
-        policy = policy.overflow(overflow);
-    }
-    if let Some(bytes) = section.parsed::<Bytes>("max_queue_bytes") {
-        policy = policy.max_queue_bytes(bytes.0);
-    }
-    policy
 }
 
 /// Reads the policies in `[store_and_forward]`; its own durability is that of the hub.
 pub(super) fn policies(section: &mut Section<'_, '_>) -> Policies {
-    let policies = Policies::new(limits(section, None));
+    let policies = Policies::new(RoutePolicy::new());
     let classes = section.section("classes", |section| {
         let mut classes = Vec::new();
         for (key, value) in section.rest() {

@@ -71,6 +71,8 @@ pub(crate) struct Listen {
     pub(crate) mqtt: Option<String>,
     /// HTTPS and WebSockets.
     pub(crate) https: Option<String>,
+    /// AMQP over TLS.
+    pub(crate) amqp: Option<String>,
     /// MQTT without TLS.
     pub(crate) mqtt_plain: Option<String>,
     /// Metrics.
@@ -211,6 +213,7 @@ fn listen(section: &mut Section<'_, '_>) -> Listen {
     Listen {
         mqtt: door("mqtt"),
         https: door("https"),
+        amqp: door("amqp"),
         mqtt_plain: door("mqtt_plain"),
         metrics: door("metrics"),
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use edge_core::{Overflow, Priority};
+use edge_core::Priority;
 use edge_hub::{InFlight, Order};
 
 use super::*;
@@ -79,15 +79,12 @@ fn routes_classes_and_delivery_are_chosen() {
         r#"
 device_id = "e"
 [routes]
-raw = { route = "FROM /messages/* INTO $upstream", durability = "written", max_queue_bytes = "50MiB" }
+raw = { route = "FROM /messages/* INTO $upstream", durability = "written" }
 [store_and_forward]
 durability = "synced"
-overflow = "drop-oldest"
 gather_ms = 5
 [store_and_forward.classes.0]
-overflow = "refuse"
-[store_and_forward.classes.default]
-overflow = "keep-latest-per-key:property=sensor"
+durability = "memory"
 [upstream]
 type = "file"
 [upstream.delivery]
@@ -101,11 +98,12 @@ free_up_to = 1
     )
     .unwrap();
     let raw = config.route_policies.of("raw", Priority::new(3).unwrap());
-    assert_eq!((raw.durability, raw.max_queue_bytes), (Some(Durability::Written), Some(50 << 20)));
-    assert_eq!(raw.overflow, Some(Overflow::DropOldest));
-    assert_eq!(config.route_policies.of("raw", Priority::new(0).unwrap()).overflow, Some(Overflow::Refuse));
-    let latest = config.route_policies.of("other", Priority::DEFAULT).overflow.unwrap();
-    assert_eq!(latest.to_string(), "keep-latest-per-key:property=sensor");
+    assert_eq!(raw.durability, Some(Durability::Written));
+    let other = |level| config.route_policies.of("other", level).durability;
+    assert_eq!(
+        (other(Priority::new(0).unwrap()), other(Priority::DEFAULT)),
+        (Some(Durability::Memory), None)
+    );
     assert_eq!(config.gather, Some(Duration::from_millis(5)));
     let delivery = config.delivery;
     assert_eq!(delivery.order, Order::NewestFirst { above: 1000 });
@@ -117,12 +115,7 @@ free_up_to = 1
 #[test]
 fn mistakes_in_delivery_are_told_where_they_stand() {
     check(
-        "device_id = \"e\"\n[store_and_forward]\noverflow = \"drop\"",
-        "gateway.toml:3:12: overflow: \"drop\" is not what to do at overflow: write refuse, drop-oldest, \
-         drop-newest, drop-lowest-priority, keep-latest-per-key:device or keep-latest-per-key:property=NAME",
-    );
-    check(
-        "device_id = \"e\"\n[store_and_forward.classes.11]\noverflow = \"refuse\"",
+        "device_id = \"e\"\n[store_and_forward.classes.11]\ndurability = \"synced\"",
         "gateway.toml:2:28: classes: \"11\" is not a priority: write 0 to 9, or `default`",
     );
     check(
