@@ -133,6 +133,15 @@ async fn a_twin_changed_by_another_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn the_etag_of_a_twin_that_nobody_has_changed_is_good() {
+    let bench = bench().await;
+    let etag = bench.twin("press-7").await["etag"].as_str().unwrap().to_owned();
+    assert_eq!(bench.twin("press-7").await["etag"], json!(etag));
+    let patch = TwinChange::Patch(r#"{"tags":{"floor":1}}"#.into());
+    bench.hub.change_twin(&who("press-7"), patch, IfMatch::Etag(etag)).await.unwrap();
+}
+
+#[tokio::test]
 async fn methods_are_answered_by_who_was_called() {
     let bench = bench().await;
     let mut events = bench.client("press-7").events();

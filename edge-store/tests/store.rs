@@ -286,3 +286,34 @@ async fn limits_of_a_read_are_kept() {
     assert_eq!(store.read(&queue("none"), 7, entries(1)).await.unwrap().next, 7);
     assert_eq!(store.read(&queue("q"), 99, entries(1)).await.unwrap().next, 99);
 }
+
+#[tokio::test]
+async fn entries_settled_one_by_one_after_a_kill_leave_the_others() {
+    let (first, second) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (id, targets) = (queue("a"), targets("a:r1"));
+    let append = |store: &SegmentStore, n: u64| {
+        store.append(vec![entry(&targets, format!("message {n}"))], Durability::Synced)
+    };
+    let (killed, _) = SegmentStore::open(first.path(), StoreOptions::default()).unwrap();
+    append(&killed, 0).await.unwrap();
+    killed.settle(&id, 0..1, &[]).unwrap();
+    for n in 1..21 {
+        append(&killed, n).await.unwrap();
+    }
+    for file in std::fs::read_dir(first.path()).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() {
+            std::fs::copy(file.path(), second.path().join(file.file_name())).unwrap();
+        }
+    }
+    let (store, _) = SegmentStore::open(second.path(), StoreOptions::default()).unwrap();
+    for n in 21..31 {
+        append(&store, n).await.unwrap();
+    }
+    for n in store.queue(&id).unwrap().head..31 {
+        let read = store.read(&id, n, entries(1)).await.unwrap();
+        assert_eq!(read.entries.iter().map(|stored| stored.offset).collect::<Vec<_>>(), [n]);
+        store.settle(&id, n..n + 1, &[]).unwrap();
+    }
+    assert!(store.queue(&id).unwrap().is_empty());
+}

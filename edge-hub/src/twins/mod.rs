@@ -115,6 +115,19 @@ impl Twins {
         Ok((found.unwrap_or_else(|| Twin::new(now)), version))
     }
 
+    /// Returns the twin, which is kept from now on: whoever is shown an etag may come back with it.
+    async fn kept(&self, identity: &Identity) -> Result<Twin, TwinStoreError> {
+        if let Some(twin) = self.store.load(identity).await? {
+            return Ok(twin);
+        }
+        let _turn = self.turns.take(identity).await;
+        let (twin, over) = self.load(identity, self.clock.wall()).await?;
+        if over.is_none() {
+            self.store.save(identity, None, twin.clone()).await?;
+        }
+        Ok(twin)
+    }
+
     /// Returns the twin as its device sees it.
     pub(crate) async fn device_view(&self, identity: &Identity) -> Result<Bytes, TwinError> {
         let started = self.clock.now();
@@ -208,7 +221,7 @@ impl Twins {
     /// Returns the twin as the service side sees it.
     pub(crate) async fn service_view(&self, state: &IdentityState) -> Result<Bytes, ServiceError> {
         let record = &state.record;
-        let (twin, _) = self.load(&record.identity, self.clock.wall()).await.map_err(unavailable)?;
+        let twin = self.kept(&record.identity).await.map_err(unavailable)?;
         let time = |time: Option<Timestamp>| {
             time.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |time| time.to_string())
         };

@@ -87,7 +87,7 @@ impl ServerSession {
         for (_, tag, answer) in open.requests.held.drain(..due).collect::<Vec<_>>() {
             open.requests.waiting -= 1;
             scratch.text.clear();
-            open.answer_twin(&tag, &answer, &mut scratch.text, &mut self.out);
+            Open::answer_twin(&tag, &answer, &mut scratch.text, &mut self.out);
         }
         if open.requests.held.is_empty() {
             open.requests.held = Vec::new();
@@ -118,7 +118,7 @@ impl Open {
                 let detail = format!("a twin patch of {} bytes, at most {max} are allowed", payload.len());
                 sinks.outputs.push_back(Output::Report(IncidentKind::Oversize, detail));
                 let answer = refusal(413, 413_001, &format!("a patch has at most {max} bytes"));
-                self.answer_twin(rid.as_bytes(), &answer, &mut String::new(), sinks.out);
+                Self::answer_twin(rid.as_bytes(), &answer, &mut String::new(), sinks.out);
                 return Ok(());
             }
             Some(TwinOperation::Report) => TwinRequest::Report(Bytes::copy_from_slice(payload)),
@@ -126,7 +126,7 @@ impl Open {
                 let detail = "a twin request other than reading it and patching what is reported";
                 sinks.outputs.push_back(Output::Report(IncidentKind::Unsupported, detail.into()));
                 let answer = refusal(400, 400_004, "a twin can be read, and its reported properties patched");
-                self.answer_twin(rid.as_bytes(), &answer, &mut String::new(), sinks.out);
+                Self::answer_twin(rid.as_bytes(), &answer, &mut String::new(), sinks.out);
                 return Ok(());
             }
         };
@@ -152,14 +152,13 @@ impl Open {
             return;
         }
         self.requests.waiting -= 1;
-        self.answer_twin(&tag, &answer, topic, out);
+        Self::answer_twin(&tag, &answer, topic, out);
     }
 
-    /// Sends an answer to a client that wants to hear it.
-    fn answer_twin(&self, tag: &[u8], answer: &TwinAnswer, topic: &mut String, out: &mut Outbound) {
-        if self.feeds.contains(Feed::TwinResponses)
-            && let Ok(rid) = std::str::from_utf8(tag)
-        {
+    /// Sends an answer, also to a client that has not subscribed to answers: the Python SDK reads the twin by itself when
+    /// it is back, and subscribes to answers only when the application asks for a twin.
+    fn answer_twin(tag: &[u8], answer: &TwinAnswer, topic: &mut String, out: &mut Outbound) {
+        if let Ok(rid) = std::str::from_utf8(tag) {
             topic::write_twin_answer(rid, answer, topic);
             put(topic, &answer.body, out);
         }
