@@ -13,7 +13,9 @@ ARGS = json.loads(sys.argv[1])
 
 
 def say(word, **fields):
-    print(json.dumps({"say": word, **fields}), flush=True)
+    """Says a word in one write: the SDK calls handlers on several threads, and their lines must not mix."""
+    sys.stdout.write(json.dumps({"say": word, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 def wait_for(word):

@@ -28,8 +28,8 @@ fn number_of(heard: &Value) -> Option<u64> {
     heard["properties"]["n"].as_str()?.parse().ok()
 }
 
-fn messages_wait_for_the_device(number: u8) {
-    let mut bench = Bench::start(number, "sensor1", true);
+fn messages_wait_for_the_device(number: u8, websockets: bool) {
+    let mut bench = Bench::start(number, "sensor1", websockets);
     bench.listen(&["messages"]);
     bench.service("sent", message(0));
     check(&bench.client.skip_to("message"), 0);
@@ -58,6 +58,11 @@ fn messages_wait_for_the_device(number: u8) {
 }
 
 #[test]
+fn every_one_once() {
+    messages_wait_for_the_device(21, false);
+}
+
+#[test]
 fn every_one_once_over_websocket() {
-    messages_wait_for_the_device(22);
+    messages_wait_for_the_device(22, true);
 }
