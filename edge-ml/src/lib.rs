@@ -1,0 +1,35 @@
+//! Local inference for an IoT edge gateway: models that sit in the path of messages.
+//!
+//! | to bring your own | implement | and run its kit |
+//! |---|---|---|
+//! | engine, or model in Rust | [`InferenceModel`] | `testing::model` |
+//!
+//! The kit is behind the feature `testing`; it is exempt from semantic versioning.
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `tract` | yes | the ONNX engine in pure Rust; its build takes minutes |
+//! | `testing` | no | the conformance kit |
+//!
+//! # Examples
+//! ```
+//! use edge_ml::{Affine, InferenceModel, Tensor};
+//!
+//! let mut model = Affine::new(&[2.0, 0.5], &[0.0, 1.0])?;
+//! let rows = Tensor::new([1, 2], vec![1.0f32, 4.0])?;
+//! let outputs = model.run(&[rows.view()])?;
+//! assert_eq!(outputs[0].values::<f32>(), Some(&[2.0, 3.0][..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod affine;
+mod model;
+mod signature;
+mod tensor;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use affine::{Affine, AffineError};
+pub use model::{InferenceModel, RunError};
+pub use signature::{Dim, DimText, MisfitError, Port, Signature};
+pub use tensor::{Element, ElementType, F16, Shape, Tensor, TensorError, TensorView};
