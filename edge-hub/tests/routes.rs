@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use common::{Scripted, until, while_running};
 use edge_core::Settlement;
@@ -72,4 +73,62 @@ async fn routes_change_under_traffic() {
     assert_eq!(ledger.total.residual(), 0);
     let even: edge_core::RouteName = "even".parse().unwrap();
     assert_eq!(ledger.routes[&even].delivered, 50);
+}
+
+/// Holds up whoever logs the first warning, until it is told to go on.
+struct Gate {
+    reached: Sender<()>,
+    open: Mutex<Receiver<()>>,
+}
+
+impl tracing::Subscriber for Gate {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        if self.reached.send(()).is_ok() {
+            // A closed channel opens the gate too.
+            let _ = self.open.lock().unwrap().recv();
+        }
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// A change of routes is held up in its middle; messages are routed by the old ones meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_routes_does_not_hold_up_messages() {
+    let upstream = Arc::new(Scripted::upstream([]));
+    let hub =
+        Hub::builder("edge1".parse().unwrap()).endpoint(upstream.clone()).route("old", UP).build().unwrap();
+    let sender = hub.client("sensor1".parse().unwrap()).unwrap();
+    let handle = hub.handle();
+    let ((reached, at), (open, opened)) = (channel(), channel());
+    let gate = Gate { reached, open: Mutex::new(opened) };
+    let other = handle.clone();
+    let changing = std::thread::spawn(move || {
+        let warned = RouteSpec::new("new", "FROM /messages/* WHERE $body.t > 30 INTO $upstream");
+        tracing::subscriber::with_default(gate, || other.set_routes(&[warned]).map(drop))
+    });
+    let (report, ()) = while_running(hub, async {
+        at.recv().unwrap();
+        sender.send(Outgoing::new("in between")).await.unwrap();
+        upstream.until(1).await;
+        drop(open);
+        changing.join().unwrap().unwrap();
+        sender.send(Outgoing::new("cold")).await.unwrap();
+    })
+    .await;
+    let ledger = report.unwrap().ledger;
+    let old: edge_core::RouteName = "old".parse().unwrap();
+    assert_eq!(ledger.routes[&old].delivered, 1);
+    assert_eq!((ledger.total.accepted, ledger.total.residual()), (2, 0));
 }

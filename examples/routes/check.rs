@@ -37,12 +37,19 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
         }
         let errors = found.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error).count();
         let warnings = found.len() - errors;
-        writeln!(out, "{path}: {routes} routes, {errors} errors, {warnings} warnings").map_err(written)?;
+        let [routes, errors, warnings] =
+            [(routes, "route"), (errors, "error"), (warnings, "warning")].map(|(n, of)| count(n, of));
+        writeln!(out, "{path}: {routes}, {errors}, {warnings}").map_err(written)?;
     }
     if words.has("--json") {
         writeln!(out, "{}", json!({ "ok": !failed, "diagnostics": list })).map_err(written)?;
     }
     Ok(if failed { End::Found } else { End::Fine })
+}
+
+/// A number of things, in words.
+fn count(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What stands before a line about a place, as compilers write it.

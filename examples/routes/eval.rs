@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use edge_routing::{Case, CaseOutcome, Route, Verdict};
+use edge_routing::{Case, CaseOutcome, Location, Route, Span, Verdict};
 use serde_json::{Value, json};
 
 use crate::{End, Words, file, json, written};
@@ -19,7 +19,7 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
         let result = match read {
             None => return Ok(End::Fine),
             Some(true) => result(&line),
-            Some(false) => unreadable("the line is too long"),
+            Some(false) => unreadable("the line is too long", Location::of("", Span::new(0, 0))),
         };
         writeln!(out, "{result}").map_err(written)?;
     }
@@ -28,16 +28,27 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
 fn result(line: &[u8]) -> Value {
     let text = match std::str::from_utf8(line) {
         Ok(text) => text,
-        Err(error) => return unreadable(&error.to_string()),
+        Err(error) => {
+            let at = error.valid_up_to();
+            let fine = line.get(..at).and_then(|fine| std::str::from_utf8(fine).ok()).unwrap_or_default();
+            return unreadable(&error.to_string(), Location::of(fine, Span::new(at, at + 1)));
+        }
     };
-    match Case::parse(text.trim_end_matches('\r')) {
+    let text = text.trim_end_matches('\r');
+    match Case::parse(text) {
         Ok(case) => shown(&case.run()),
-        Err(error) => unreadable(&error.to_string()),
+        Err(error) => {
+            let next = text.get(error.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+            unreadable(&error.to_string(), Location::of(text, Span::new(error.at, error.at + next)))
+        }
     }
 }
 
-fn unreadable(reason: &str) -> Value {
-    json!({ "result": "parse_error", "errors": [{ "code": "input", "message": reason }], "warnings": [] })
+/// The result of a line that is no case; the place is within the line.
+fn unreadable(reason: &str, place: Location) -> Value {
+    let mut error = json!({ "code": "input", "message": reason });
+    json::put(&mut error, place);
+    json!({ "result": "parse_error", "errors": [error], "warnings": [] })
 }
 
 fn shown(outcome: &CaseOutcome) -> Value {
@@ -90,6 +101,17 @@ mod tests {
         assert_eq!(verdict(""), "parse_error");
         assert_eq!(verdict("not JSON"), "parse_error");
         assert_eq!(result(b"\xff")["errors"][0]["code"], "input");
+    }
+
+    #[test]
+    fn lines_that_are_no_case_say_where() {
+        let place = |line: &[u8]| {
+            let error = &result(line)["errors"][0];
+            ["line", "column", "end_line"].map(|name| error[name].as_u64())
+        };
+        assert_eq!(place(b"{\"condition\": nonsense}"), [Some(1), Some(15), Some(1)]);
+        assert_eq!(place(b"{\"a\xff"), [Some(1), Some(4), Some(1)]);
+        assert_eq!(place(b""), [Some(1), Some(1), Some(1)]);
     }
 
     #[test]
