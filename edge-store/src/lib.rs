@@ -13,6 +13,9 @@
 //! - Memory does not grow with what is queued: the newest entries are kept (4 MiB by default), for the rest one place
 //!   in 64 KiB of log, and one byte per entry where several routes feed one queue.
 //! - A segment file is removed as soon as every queue has passed or expired what is in it, wherever in the log it is.
+//! - The files take at most `max_bytes` and one segment, at every moment. What has no room is refused, or makes room, as
+//!   its target says, see [`Overflow`](edge_core::Overflow): counted and noted in
+//!   the log right behind the batches that needed it, and before their senders hear of them.
 //! - A full disk refuses what comes, keeps what is there, and is left behind when space returns, in order. A failed
 //!   sync poisons the store: nobody knows any more what is on the disk, and it says so until it is opened again.
 //! - Damage is found by checksums, named, copied to the folder `damaged`, and read past. How many entries of which
@@ -20,6 +23,19 @@
 //! - Nothing is done by the clock: [`MessageStore::expire`](edge_core::MessageStore::expire) tells the store the time.
 //!   An entry expires when that time reaches its own `enqueued` plus time to live, both as the gateway's clock
 //!   showed them; a clock that jumps ahead expires entries early by as much, one that jumps back late.
+//!
+//! # Quotas and overflow
+//! - Bytes are those of records. A queue's are exact for what is in memory, and taken to be alike for those of its
+//!   entries that stand in one segment; what a store holds is counted by its files.
+//! - What is refused when there is no room may fill the whole quota. All else leaves free an eighth of it or four
+//!   segments, whichever is more, at most half: from there dead space among what is wanted can be given back by moving
+//!   at most seven bytes for each one gained. While that is under way, any batch may be refused.
+//! - Only one message to be evicted is looked for at a time, from where the last one was found: the cost of an append
+//!   does not grow with what waits. Among the queues of a class the one gives way whose oldest such entry stands in
+//!   the oldest segment.
+//! - [`KeepLatestPerKey`](edge_core::Overflow::KeepLatestPerKey) keeps an index in memory: 24 bytes for each key, and 30
+//!   for each stretch of superseded entries, of the queues that ask for it, and at most 262,144 of each in a store.
+//!   What is beyond stays until it is delivered. After an opening the keys of what waits are read in the background.
 //!
 //! # Threads
 //! Calls never touch the disk. The thread `edge-store-write` owns the files: it takes what has gathered, writes it with
@@ -51,6 +67,7 @@
 //! 6 index   count u32, count × (queue u32, first u64, latest expiry u64, bytes u64, entries u32, points p u32,
 //!           routes r u32, codes c u32, p × (entry u32, position u32), r × route u32, c × u8: which route), padding,
 //!           position of this record u64, "EDGEIDX", version 1
+//! 8 policy  queue u32, route u32, overflow policy UTF-8: what happens to the route's entries when there is no room
 //!
 //! flag 1: the record is the last of its batch         flag 2: all bytes before it had been synced
 //! ```

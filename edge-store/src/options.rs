@@ -14,10 +14,11 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreOptions {
-    /// The most bytes on disk; an append beyond it is refused. `None` is as much as the disk has.
+    /// The most bytes on disk; an append beyond it is refused, or others leave for it, as its targets ask. The files may
+    /// take one segment more while dead space is given back. `None` is as much as the disk has.
     pub max_bytes: Option<u64>,
     /// The size at which a new segment is begun: space comes back by whole segments. With a small `max_bytes` segments
-    /// are smaller, an eighth of it, so that one segment is never most of the store.
+    /// are smaller, a sixteenth of it, so that one segment is never most of the store.
     pub segment_bytes: u64,
     /// How many bytes of fresh entries are kept in memory, for readers that keep up.
     pub tail_bytes: usize,
@@ -93,9 +94,16 @@ impl StoreOptions {
         self
     }
 
+    /// Returns how many bytes may wait of what is dropped rather than refused when there is no more room: with the rest
+    /// of the quota, dead space among what is wanted can be given back at a bounded cost.
+    pub(crate) fn room_for_drops(&self) -> Option<u64> {
+        let spare = |max: u64| (self.segment_bytes * 4).max(max / 8).min(max / 2);
+        self.max_bytes.map(|max| max - spare(max))
+    }
+
     /// Returns the options with every value in the range that the format can hold.
     pub(crate) fn checked(mut self) -> Self {
-        let share = self.max_bytes.map_or(u64::MAX, |max| max / 8);
+        let share = self.max_bytes.map_or(u64::MAX, |max| max / 16);
         self.segment_bytes = self.segment_bytes.min(share).clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
         self.max_unwritten_bytes = self.max_unwritten_bytes.min(MAX_UNWRITTEN_BYTES);
         self.max_message_bytes = self.max_message_bytes.min(self.max_unwritten_bytes);

@@ -29,7 +29,7 @@ const LOCK: &str = "lock";
 /// Durable queues in a log of segment files.
 ///
 /// A thread of its own writes the files, and another one reads back what is no longer in memory: no call blocks on the
-/// disk. At its limit it refuses, whatever the overflow policy of a target, and it does not limit single queues.
+/// disk. What happens at its limit and at those of queues is described [with the crate](crate#quotas-and-overflow).
 /// Dropping the store writes and syncs what is left, like [`MessageStore::close`], and waits for that; so
 /// close a store before dropping it where blocking matters.
 ///

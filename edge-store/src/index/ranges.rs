@@ -73,17 +73,28 @@ impl Ranges {
         to.saturating_sub(from) - outside
     }
 
-    /// Takes out what lies below `offset`, and returns it.
-    pub(crate) fn take_below(&mut self, offset: u64) -> Self {
-        let mut below = std::mem::take(self);
-        self.ranges = below.ranges.split_off(&offset);
-        if let Some((&start, &end)) = below.ranges.last_key_value()
-            && end > offset
-        {
-            below.ranges.insert(start, offset);
-            self.ranges.insert(offset, end);
+    /// Takes out what lies from `from` up to, not including, `to`.
+    pub(crate) fn remove(&mut self, from: u64, to: u64) {
+        while let Some((&start, &end)) = self.ranges.range(..to).next_back().filter(|&(_, &end)| end > from) {
+            self.ranges.remove(&start);
+            if end > to {
+                self.ranges.insert(to, end);
+            }
+            if start < from {
+                self.ranges.insert(start, from);
+                break;
+            }
         }
-        below
+    }
+
+    /// Returns the first offset at or above `offset`.
+    pub(crate) fn first_from(&self, offset: u64) -> Option<u64> {
+        if self.end_of(offset).is_some() { Some(offset) } else { self.start_after(offset) }
+    }
+
+    /// Returns how many ranges there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ranges.len()
     }
 
     /// Returns how many offsets are in the set.
@@ -127,6 +138,23 @@ mod tests {
         assert_eq!(ranges.outside(2, 4).count(), 0);
         assert_eq!(ranges.outside(5, 5).count(), 0);
         assert_eq!(ranges.outside(9, 3).count(), 0);
+    }
+
+    #[test]
+    fn what_is_taken_out_is_outside() {
+        let mut ranges = Ranges::default();
+        ranges.insert(1, 9);
+        ranges.insert(12, 20);
+        ranges.remove(3, 5);
+        ranges.remove(8, 13);
+        ranges.remove(30, 40);
+        assert_eq!(ranges.iter().collect::<Vec<_>>(), [(1, 3), (5, 8), (13, 20)]);
+        assert_eq!(
+            (ranges.first_from(2), ranges.first_from(3), ranges.first_from(20)),
+            (Some(2), Some(5), None)
+        );
+        ranges.remove(0, 99);
+        assert_eq!(ranges.len(), 0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Records, written into one buffer that becomes one write.
 
-use edge_core::{QueueId, RouteName};
+use edge_core::{Overflow, QueueId, RouteName};
 
 use super::index::put_index;
 use super::record::RecordHeader;
@@ -113,6 +113,14 @@ impl Encoder {
             self.buffer.extend_from_slice(&entries.to_le_bytes());
         }
         self.seal(start, Kind::Account, last, 0);
+    }
+
+    pub(crate) fn policy(&mut self, last: bool, queue: u32, route: u32, overflow: &Overflow) {
+        let start = self.open();
+        self.buffer.extend_from_slice(&queue.to_le_bytes());
+        self.buffer.extend_from_slice(&route.to_le_bytes());
+        self.buffer.extend_from_slice(overflow.to_string().as_bytes());
+        self.seal(start, Kind::Policy, last, 0);
     }
 
     /// Writes the index of a segment in which the buffer starts at `position`, as its last record.

@@ -1,6 +1,6 @@
 //! Records, read from their bytes.
 
-use edge_core::DropCause;
+use edge_core::{DropCause, Overflow};
 
 use super::{NEVER, RECORD_HEADER_BYTES, TARGET_BYTES, get_u32, get_u64};
 use crate::state::Tally;
@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Index = 6,
     /// How many entries of a queue and a route have left, and how.
     Account = 7,
+    /// What a route wants to happen at overflow of a queue.
+    Policy = 8,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             5 => Self::Hole,
             6 => Self::Index,
             7 => Self::Account,
+            8 => Self::Policy,
             _ => return None,
         })
     }
@@ -123,6 +126,7 @@ pub(crate) enum Record<'a> {
     Hole { queue: u32, from: u64, to: u64 },
     Index(&'a [u8]),
     Account { queue: u32, route: u32, tally: Tally },
+    Policy { queue: u32, route: u32, overflow: Overflow },
 }
 
 /// A message and its targets, not yet taken apart.
@@ -178,6 +182,11 @@ impl<'a> Record<'a> {
                 }
                 Self::Account { queue: get_u32(payload, 0)?, route: get_u32(payload, 4)?, tally }
             }
+            Kind::Policy => Self::Policy {
+                queue: get_u32(payload, 0)?,
+                route: get_u32(payload, 4)?,
+                overflow: std::str::from_utf8(payload.get(8..)?).ok()?.parse().ok()?,
+            },
         })
     }
 }

@@ -1,16 +1,20 @@
 //! The loop of the reader's thread.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use edge_core::{ReadBatch, StoreError};
+use edge_core::{ReadBatch, ReadLimit, StoreError};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use super::{Job, Reader};
 use crate::log::file_name;
 use crate::shared::Shared;
 use crate::state::{Found, OnDisk, Place};
 
+/// How many entries' keys are learned between two reads.
+const LEARNED_AT_ONCE: ReadLimit = ReadLimit::new(NonZeroUsize::MIN.saturating_add(255), 1 << 20);
 /// After so many failures in a row what cannot be read is not read: the disk is worn, not away.
 const MAX_FAILURES: u32 = 3;
 
@@ -21,16 +25,43 @@ impl Reader {
 
     /// Runs until nobody can ask any more.
     pub(crate) fn run(mut self) {
-        while let Some(job) = self.jobs.blocking_recv() {
+        while let Some(job) = self.next_job() {
             if !job.reply.is_closed() {
                 let answer = self.read(job.queue, job.found);
                 let _nobody_waits = job.reply.send(answer);
             }
-            if self.jobs.is_empty() {
-                self.open.clear();
-                self.buffer = Vec::new();
+        }
+    }
+
+    /// Waits for a job; as long as there is none, learns the keys of what waited when the store was opened.
+    fn next_job(&mut self) -> Option<Job> {
+        loop {
+            match self.jobs.try_recv() {
+                Ok(job) => return Some(job),
+                Err(TryRecvError::Empty) if self.learn_keys() => {}
+                Err(_) => {
+                    self.open.clear();
+                    self.buffer = Vec::new();
+                    return self.jobs.blocking_recv();
+                }
             }
         }
+    }
+
+    /// Learns some keys, and returns whether there were any to learn.
+    fn learn_keys(&mut self) -> bool {
+        let Some((number, from)) = self.shared.lock().next_unlearned() else { return false };
+        let result = self.read(number, Found::new(from, LEARNED_AT_ONCE));
+        let mut state = self.shared.lock();
+        match result {
+            Ok(batch) => state.learn(number, &batch.entries, batch.next.max(from + 1)),
+            Err(error) => {
+                // Those of them stay until they are delivered.
+                tracing::warn!(%error, "the keys of messages that wait cannot be read");
+                state.learned(number, u64::MAX);
+            }
+        }
+        true
     }
 
     /// Reads entries of one queue.

@@ -23,6 +23,9 @@ impl Recovered {
             (queue.head, queue.next, queue.holes) = (found.head, found.next, found.holes);
             (queue.waiting, queue.extents) = (found.waiting, found.extents);
             (queue.tallies, queue.lost, queue.written) = (found.tallies, found.lost, found.next);
+            for (route, overflow) in found.policies {
+                queue.set_policy(route, overflow);
+            }
             for extent in queue.extents.iter() {
                 queue.bytes += extent.left;
                 if let Some(segment) = state.segments.get_mut(&extent.segment) {
@@ -34,6 +37,10 @@ impl Recovered {
             numbers.insert(id, number);
         }
         state.queue_numbers = numbers;
+        state.held_bytes = state.segments.values().map(Segment::held).sum();
+        for number in (0..).take(state.queues.len()) {
+            state.begin_policies(number);
+        }
         let dead =
             state.segments.iter().filter(|(_, segment)| segment.extents == 0).map(|(&number, _)| number);
         state.mail.dead = dead.collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use edge_core::{DropCause, EndpointId, Offset, Priority, QueueId, RouteName};
+use edge_core::{DropCause, EndpointId, Offset, Overflow, Priority, QueueId, RouteName};
 
 use super::report::Lost;
 use super::scan::Effect;
@@ -28,6 +28,7 @@ pub(crate) struct ReplayedQueue {
     pub(crate) extents: Extents,
     pub(crate) waiting: Counts,
     pub(crate) tallies: Tallies,
+    pub(crate) policies: BTreeMap<u32, Overflow>,
     /// What was found to be lost.
     pub(crate) lost: Ranges,
     /// What is neither there nor given up.
@@ -57,6 +58,9 @@ impl Replay {
             Effect::Account { queue, route, tally } => {
                 let known = self.queues.entry(queue).or_default().tallies.of(route);
                 *known = known.max(&tally);
+            }
+            Effect::Policy { queue, route, overflow } => {
+                self.queues.entry(queue).or_default().policies.insert(route, overflow);
             }
         }
     }
@@ -144,7 +148,8 @@ impl Replay {
     pub(crate) fn ledger(&self) -> Ledger {
         let queues = self.queues.values().filter_map(|queue| {
             let (head, next, holes) = (queue.head, queue.next, queue.holes.clone());
-            Some(LoggedQueue { id: queue.id.clone()?, head, next, holes, tallies: queue.tallies.clone() })
+            let (tallies, policies) = (queue.tallies.clone(), queue.policies.clone());
+            Some(LoggedQueue { id: queue.id.clone()?, head, next, holes, tallies, policies })
         });
         Ledger::new(queues.collect(), self.routes())
     }

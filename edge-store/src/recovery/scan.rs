@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use edge_core::Overflow;
+
 use super::Replay;
 use crate::OpenError;
 use crate::fs::Fs;
@@ -47,6 +49,7 @@ pub(super) enum Effect {
     Trim { queue: u32, head: u64 },
     Hole { queue: u32, from: u64, to: u64 },
     Account { queue: u32, route: u32, tally: Tally },
+    Policy { queue: u32, route: u32, overflow: Overflow },
 }
 
 /// Reads the index of a segment into the replay, and returns whether it has one.
@@ -168,6 +171,9 @@ fn stage(staged: &mut Vec<Effect>, place: (u64, u64, u64), record: Option<Record
         Some(Record::Hole { queue, from, to }) if queue < MAX_NUMBERS => Effect::Hole { queue, from, to },
         Some(Record::Account { queue, route, tally }) if queue < MAX_NUMBERS && route < MAX_NUMBERS => {
             Effect::Account { queue, route, tally }
+        }
+        Some(Record::Policy { queue, route, overflow }) if queue < MAX_NUMBERS && route < MAX_NUMBERS => {
+            Effect::Policy { queue, route, overflow }
         }
         _ => return,
     };

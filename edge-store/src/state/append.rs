@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use edge_core::{Durability, Enqueue, QueueId, Receipt, ReceiptSender, RouteName, StoreError, Target};
+use edge_core::{
+    DropCause, Durability, Enqueue, Gone, Overflow, QueueId, Receipt, ReceiptSender, RouteName, StoreError,
+    Target,
+};
 
+use super::plan::Plan;
+use super::queue::Exits;
 use super::{Queue, Refusal, State};
 use crate::index::{Bound, BoundList, TailRef};
 use crate::log::{MAX_NUMBERS, NEVER, expiry, message_bytes};
@@ -25,11 +30,13 @@ pub(crate) struct Batch {
     pub(crate) receipt: Option<ReceiptSender>,
 }
 
-/// A name that gets a number.
+/// A name that gets a number, and what goes with it.
 #[derive(Clone, Debug)]
 pub(crate) enum Definition {
     Queue(u32, QueueId),
     Route(u32, RouteName),
+    /// What a route wants to happen at overflow of a queue.
+    Policy(u32, u32, Overflow),
 }
 
 /// A batch that was taken.
@@ -42,26 +49,37 @@ enum Taken {
 impl State {
     /// Takes a batch: its entries can be read at once, and the writer finds it in the mail.
     pub(crate) fn append(&mut self, messages: Vec<Enqueue>, level: Durability) -> Receipt {
-        match self.try_append(messages, level) {
+        let mut gone = Vec::new();
+        let receipt = match self.try_append(messages, level, &mut gone) {
             Ok(Taken::Later(receipt)) => receipt,
             Ok(Taken::Now(level)) => Receipt::ready(Ok(level)),
             Err(error) => Receipt::ready(Err(error)),
-        }
+        };
+        receipt.with_dropped(gone)
     }
 
-    fn try_append(&mut self, messages: Vec<Enqueue>, level: Durability) -> Result<Taken, StoreError> {
+    fn try_append(
+        &mut self,
+        messages: Vec<Enqueue>,
+        level: Durability,
+        gone: &mut Vec<Gone>,
+    ) -> Result<Taken, StoreError> {
         self.check_open()?;
         if let Some(Refusal::Unwritten(error)) = &self.refusal {
             self.mail.retry = true;
             return Err(error.clone());
         }
         let level = wished(&messages, level);
-        let bytes = self.check_size(&messages)?;
+        let mut bytes = self.check_size(&messages)?;
         if bytes == 0 {
             return Ok(Taken::Now(level));
         }
+        let plan = if self.has_room_for(&messages, bytes) { None } else { Some(self.plan(&messages)?) };
         let mut definitions = Vec::new();
-        let runs = self.bind_all(&messages, &mut definitions)?;
+        let mut runs = self.bind_all(&messages, &mut definitions)?;
+        if let Some(plan) = plan.as_ref().filter(|plan| !plan.dropped.is_empty()) {
+            (runs, bytes) = self.without(&messages, runs, plan, gone);
+        }
         let mut rest = messages.as_slice();
         for (count, bound) in &runs {
             let (these, others) = rest.split_at(*count);
@@ -69,6 +87,9 @@ impl State {
             for message in these {
                 self.push(message, bound);
             }
+        }
+        if let Some(plan) = plan {
+            self.make_room(plan, gone);
         }
         self.mail.unwritten_bytes += bytes;
         let (receipt, answer) = match level {
@@ -82,8 +103,8 @@ impl State {
         Ok(answer.map_or(Taken::Now(level), Taken::Later))
     }
 
-    /// Returns how many bytes the batch takes on disk, when there is room for it.
-    fn check_size(&mut self, messages: &[Enqueue]) -> Result<u64, StoreError> {
+    /// Returns how many bytes the batch takes on disk.
+    fn check_size(&self, messages: &[Enqueue]) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for message in messages.iter().filter(|message| !message.targets.is_empty()) {
             let encoded = message.message.encoded().len();
@@ -100,12 +121,76 @@ impl State {
         if self.mail.unwritten_bytes + bytes > limit_bytes {
             return Err(StoreError::Full { used_bytes: self.mail.unwritten_bytes, limit_bytes });
         }
-        let used_bytes = self.used_bytes();
-        if let Some(limit_bytes) = self.options.max_bytes.filter(|&limit| used_bytes + bytes > limit) {
-            self.mail.pressed = true;
-            return Err(StoreError::Full { used_bytes, limit_bytes });
-        }
         Ok(bytes)
+    }
+
+    /// Returns whether a batch fits without a closer look.
+    fn has_room_for(&self, messages: &[Enqueue], bytes: u64) -> bool {
+        let room = self.options.room_for_drops().unwrap_or(u64::MAX);
+        let mut previous: Option<&Arc<[Target]>> = None;
+        self.used_bytes() + bytes <= room
+            && messages.iter().all(|message| {
+                let known = previous.is_some_and(|previous| Arc::ptr_eq(previous, &message.targets));
+                previous = Some(&message.targets);
+                known || message.targets.iter().all(|target| target.max_queue_bytes.is_none())
+            })
+    }
+
+    /// Returns the targets of a batch without those that are dropped, which are counted, and how many bytes it takes then.
+    fn without(
+        &mut self,
+        messages: &[Enqueue],
+        runs: Vec<(usize, BoundList)>,
+        plan: &Plan,
+        gone: &mut Vec<Gone>,
+    ) -> (Vec<(usize, BoundList)>, u64) {
+        let bounds = runs.into_iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, count));
+        let (mut runs, mut bytes): (Vec<(usize, BoundList)>, _) = (Vec::new(), 0);
+        for (at, (message, bound)) in messages.iter().zip(bounds).enumerate() {
+            let is_dropped = |number: usize| plan.dropped.contains(&(at, number));
+            let kept = if (0..bound.len()).any(is_dropped) {
+                for target in bound.iter().enumerate().filter(|(number, _)| is_dropped(*number)) {
+                    self.drop_newest(target.1, gone);
+                }
+                let kept = bound.iter().enumerate().filter(|(number, _)| !is_dropped(*number));
+                kept.map(|(_, target)| *target).collect()
+            } else {
+                bound
+            };
+            if !kept.is_empty() {
+                bytes += message_bytes(message.message.encoded().len(), kept.len());
+            }
+            match runs.last_mut() {
+                Some((count, last)) if Arc::ptr_eq(last, &kept) => *count += 1,
+                _ => runs.push((1, kept)),
+            }
+        }
+        (runs, bytes)
+    }
+
+    /// Counts an entry that is dropped before it is stored.
+    fn drop_newest(&mut self, target: &Bound, gone: &mut Vec<Gone>) {
+        let Some(queue) = self.queues.get_mut(target.queue as usize) else { return };
+        let cause = DropCause::OverflowNewest;
+        queue.tallies.of(target.route).add(Some(cause), 1);
+        note_gone(gone, Gone::new(queue.id.clone(), self.route_name(target.route), 1, cause));
+        self.tell(target.queue);
+    }
+
+    /// Lets those leave who were found to.
+    fn make_room(&mut self, plan: Plan, gone: &mut Vec<Gone>) {
+        for (id, planned) in plan.queues {
+            let Some(&number) = self.queue_numbers.get(&id) else { continue };
+            for (from, to, cause) in planned.evicted {
+                let freed = self.leave(number, from..to, Exits::all(cause));
+                for one in self.gone(number, &freed.gone, cause) {
+                    note_gone(gone, one);
+                }
+            }
+            if let Some(queue) = self.queues.get_mut(number as usize) {
+                queue.victims_from = queue.victims_from.max(planned.victims_from);
+            }
+        }
     }
 
     fn push(&mut self, message: &Enqueue, bound: &BoundList) {
@@ -120,9 +205,21 @@ impl State {
             let Some(queue) = self.queues.get_mut(target.queue as usize) else { continue };
             let expires = expiry(enqueued, target.time_to_live_ms);
             queue.tail.push_back(TailRef { sequence, expires, route: target.route, bytes });
+            let offset = queue.next;
             queue.next += 1;
             queue.bytes += u64::from(bytes);
             queue.waiting.add(target.route, 1);
+            if queue.policies.is_empty() {
+                continue;
+            }
+            let is_first = queue.ranked.is_none() && queue.policy(target.route).is_evictable();
+            let has_keys = queue.keys.is_some();
+            if is_first {
+                self.rank(target.queue, Some(self.active));
+            }
+            if has_keys {
+                self.learn_key(target.queue, target.route, offset, &message.message);
+            }
         }
     }
 
@@ -159,6 +256,7 @@ impl State {
                 target.time_to_live.map_or(NEVER, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(NEVER));
             let queue = self.queue_number(&target.queue, definitions)?;
             let route = self.route_number(&target.route, definitions)?;
+            self.set_policy(queue, route, &target.overflow, definitions);
             bound.push(Bound { queue, route, time_to_live_ms });
         }
         let bound: BoundList = bound.into();
@@ -203,6 +301,16 @@ impl State {
         self.route_numbers.insert(name.clone(), number);
         definitions.push(Definition::Route(number, name.clone()));
         Ok(number)
+    }
+}
+
+/// Adds a count to those of the same queue, route and cause.
+fn note_gone(gone: &mut Vec<Gone>, one: Gone) {
+    let same =
+        |other: &&mut Gone| (&other.queue, &other.route, other.cause) == (&one.queue, &one.route, one.cause);
+    match gone.iter_mut().rev().take(16).find(same) {
+        Some(other) => other.entries += one.entries,
+        None => gone.push(one),
     }
 }
 

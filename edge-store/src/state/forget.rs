@@ -96,7 +96,7 @@ impl State {
     }
 
     /// Tells the writer that something has left a queue.
-    fn tell(&mut self, number: u32) {
+    pub(super) fn tell(&mut self, number: u32) {
         if let Some(queue) = self.queues.get_mut(number as usize)
             && !queue.told
         {
@@ -118,6 +118,7 @@ impl State {
     /// Nobody waits for `bytes` of a segment any more, and there may be one extent less in it.
     pub(super) fn release_segment(&mut self, number: u64, bytes: u64, extent: bool) {
         let Some(segment) = self.segments.get_mut(&number) else { return };
+        let held_before = segment.held();
         segment.live = segment.live.saturating_sub(bytes);
         if extent {
             segment.extents = segment.extents.saturating_sub(1);
@@ -125,6 +126,7 @@ impl State {
                 self.mail.dead.push(number);
             }
         }
+        self.held_bytes = (self.held_bytes + segment.held()).saturating_sub(held_before);
     }
 
     /// Takes out of the tail what needs not be there.

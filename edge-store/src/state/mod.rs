@@ -2,13 +2,16 @@
 
 mod append;
 mod forget;
+mod keys;
+mod plan;
 mod publish;
 mod queue;
 mod read;
 mod relocate;
 mod tally;
+mod victims;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -19,6 +22,7 @@ use crate::StoreOptions;
 use crate::index::{BoundList, Counts, Extent, Tail};
 
 pub(crate) use append::{Batch, Definition};
+use keys::Hashers;
 pub(crate) use publish::Indexed;
 pub(crate) use queue::{Cursor, Queue};
 pub(crate) use read::{Found, OnDisk, Place, stored};
@@ -41,6 +45,15 @@ pub(crate) struct State {
     pub(crate) active: u64,
     /// Bytes of all segments.
     pub(crate) file_bytes: u64,
+    /// Bytes of all segments that are waited for, at most as many of each as it has.
+    pub(crate) held_bytes: u64,
+    /// Queues that may have entries which may leave for others: class, oldest segment of one, number.
+    victims: BTreeSet<(u8, u64, u32)>,
+    hashers: Hashers,
+    /// How many keys all queues remember.
+    keys_held: usize,
+    /// Queues with keys that are still to be learned.
+    unlearned: Vec<u32>,
     /// How long the file of the active segment was when it was begun.
     pub(crate) reserved: u64,
     pub(crate) written_bytes: u64,
@@ -63,6 +76,13 @@ pub(crate) struct Segment {
     pub(crate) live: u64,
     /// Whether another segment has taken its place.
     pub(crate) sealed: bool,
+}
+
+impl Segment {
+    /// Returns how many bytes are waited for, at most as many as there are.
+    pub(crate) fn held(&self) -> u64 {
+        self.live.min(self.bytes)
+    }
 }
 
 /// What waits for the writer.
@@ -151,6 +171,11 @@ impl State {
             segments: BTreeMap::new(),
             active: 0,
             file_bytes: 0,
+            held_bytes: 0,
+            victims: BTreeSet::new(),
+            hashers: Hashers::default(),
+            keys_held: 0,
+            unlearned: Vec::new(),
             reserved: 0,
             written_bytes: 0,
             moved_bytes: 0,

@@ -27,6 +27,7 @@ impl State {
     pub(crate) fn publish(&mut self, entries: &[Indexed], messages: u64, bytes: u64, end: u64) {
         let active = self.active;
         let segment = self.segments.entry(active).or_default();
+        let held_before = segment.held();
         let grown = end - segment.bytes;
         segment.bytes = end;
         self.file_bytes += grown;
@@ -34,7 +35,7 @@ impl State {
         self.mail.unwritten_bytes -= bytes.min(self.mail.unwritten_bytes);
         for entry in entries {
             let Some(queue) = self.queues.get_mut(entry.queue as usize) else { continue };
-            queue.is_written(entry.offset + 1);
+            queue.written = entry.offset + 1;
             if entry.offset < queue.head || queue.holes.end_of(entry.offset).is_some() {
                 continue;
             }
@@ -43,6 +44,7 @@ impl State {
             }
             segment.live += u64::from(entry.bytes);
         }
+        self.held_bytes = (self.held_bytes + segment.held()).saturating_sub(held_before);
         self.tail.written(messages);
         self.evict();
     }
@@ -91,6 +93,7 @@ impl State {
     pub(crate) fn unlinked(&mut self, number: u64) {
         if let Some(segment) = self.segments.remove(&number) {
             self.file_bytes -= segment.bytes;
+            self.held_bytes = self.held_bytes.saturating_sub(segment.held());
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use edge_core::{DropCause, QueueId};
+use edge_core::{DropCause, Overflow, QueueId};
 
+use super::keys::Keys;
 use super::tally::{Exit, Tallies};
 use crate::index::{Counts, Extents, Ranges, TailRef};
 use crate::log::NEVER;
@@ -37,22 +38,19 @@ pub(crate) struct Queue {
     pub(crate) tail: VecDeque<TailRef>,
     /// Entries below it are on disk.
     pub(crate) written: u64,
-    /// Entries at or above `written` that have left: the log must not count them before it has them.
-    pub(crate) ahead: VecDeque<Left>,
     /// Bytes of the records of what waits; those on disk are taken to be alike within an extent.
     pub(crate) bytes: u64,
     pub(crate) cursor: Option<Cursor>,
+    /// What routes want to happen at overflow, by rising number; no refusals.
+    pub(crate) policies: Vec<(u32, Overflow)>,
+    /// Below it no entry may leave for others.
+    pub(crate) victims_from: u64,
+    /// The oldest segment that a victim may stand in, when there may be one.
+    pub(crate) ranked: Option<u64>,
+    /// The keys of entries, where only the latest is wanted.
+    pub(crate) keys: Option<Box<Keys>>,
     /// Whether the writer has been told that something has left.
     pub(crate) told: bool,
-}
-
-/// Entries of one route in a row that have left in the same way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-    pub(crate) route: u32,
-    pub(crate) exit: Exit,
 }
 
 /// How the entries of a range leave.
@@ -67,11 +65,6 @@ pub(crate) struct Exits<'a> {
 impl Exits<'_> {
     pub(crate) const fn all(cause: DropCause) -> Self {
         Self { most: Some(cause), dropped: &[] }
-    }
-
-    fn of(&self, offset: u64) -> Exit {
-        let listed = self.dropped.binary_search_by_key(&offset, |&(offset, _)| offset).ok();
-        listed.and_then(|at| self.dropped.get(at)).map_or(self.most, |&(_, cause)| Some(cause))
     }
 
     /// Returns those listed from `from` up to, not including, `to`.
@@ -107,9 +100,12 @@ impl Queue {
             extents: Extents::default(),
             tail: VecDeque::new(),
             written: 0,
-            ahead: VecDeque::new(),
             bytes: 0,
             cursor: None,
+            policies: Vec::new(),
+            victims_from: 0,
+            ranked: None,
+            keys: None,
             told: false,
         }
     }
@@ -134,6 +130,9 @@ impl Queue {
             for (from, to) in runs {
                 self.leave_run(from, to, exits, &mut freed);
             }
+        }
+        if let Some(keys) = &mut self.keys {
+            keys.superseded.remove(from, to);
         }
         if from == self.head {
             self.move_head(to, &mut freed);
@@ -172,16 +171,13 @@ impl Queue {
         let first = from.max(tail_first);
         let skipped = usize::try_from(first - tail_first).unwrap_or(usize::MAX);
         let written = self.written;
-        let mut run: Option<Left> = None;
+        let mut run: Option<(u32, u64)> = None;
         for (at, entry) in (first..to).zip(self.tail.iter().skip(skipped)) {
-            let exit = if exits.dropped.is_empty() { exits.most } else { exits.of(at) };
             match &mut run {
-                Some(run) if run.route == entry.route && run.exit == exit => run.to += 1,
+                Some((route, entries)) if *route == entry.route => *entries += 1,
                 other => {
-                    let new = Left { from: at, to: at + 1, route: entry.route, exit };
-                    if let Some(done) = other.replace(new) {
-                        counts.add(done.route, done.to - done.from);
-                        note_ahead(&mut self.ahead, written, done);
+                    if let Some((route, entries)) = other.replace((entry.route, 1)) {
+                        counts.add(route, entries);
                     }
                 }
             }
@@ -190,9 +186,8 @@ impl Queue {
             }
             freed.sequences.push(entry.sequence);
         }
-        if let Some(done) = run {
-            counts.add(done.route, done.to - done.from);
-            note_ahead(&mut self.ahead, written, done);
+        if let Some((route, entries)) = run {
+            counts.add(route, entries);
         }
         for (route, entries) in counts.iter() {
             freed.gone.add(route, entries);
@@ -254,44 +249,4 @@ impl Queue {
         }
         ranges
     }
-
-    /// Returns the tallies without entries at or above `end` and without routes at or above `routes`, and whether there are
-    /// such routes.
-    pub(crate) fn tallies_below(&self, end: u64, routes: u64) -> (Tallies, bool) {
-        let mut tallies = self.tallies.clone();
-        for left in self.ahead.iter().filter(|left| left.to > end) {
-            tallies.without(left.route, left.exit, left.to - left.from.max(end));
-        }
-        let unknown = tallies.truncate(routes);
-        (tallies, unknown)
-    }
-
-    /// Entries below `written` are on disk now.
-    pub(crate) fn is_written(&mut self, written: u64) {
-        self.written = written;
-        while let Some(first) = self.ahead.front_mut().filter(|left| left.from < written) {
-            if first.to > written {
-                first.from = written;
-                break;
-            }
-            self.ahead.pop_front();
-        }
-    }
-}
-
-/// Notes the part of a run that is not on disk.
-fn note_ahead(ahead: &mut VecDeque<Left>, written: u64, left: Left) {
-    let left = Left { from: left.from.max(written), ..left };
-    if left.from >= left.to {
-        return;
-    }
-    if let Some(last) = ahead.back_mut()
-        && (last.to, last.route, last.exit) == (left.from, left.route, left.exit)
-    {
-        last.to = left.to;
-        return;
-    }
-    // Most leave in order; what was settled out of order finds its place.
-    let at = ahead.partition_point(|other| other.from < left.from);
-    ahead.insert(at, left);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use edge_core::{DropCause, Gone};
+use edge_core::{DropCause, Gone, StoreError};
 
 use super::queue::Exits;
 use super::{Indexed, State};
@@ -13,8 +13,11 @@ impl State {
     /// Returns the segment that is best emptied by moving what is left in it, when that is worth it.
     ///
     /// Dead bytes may be as many as live ones, and four segments besides, as long as there is room; then a segment is
-    /// emptied of which at most a quarter is live: for each byte moved at least three come back. Without room, half.
-    pub(crate) fn worth_emptying(&self, pressed: bool) -> Option<u64> {
+    /// emptied of which at most a quarter is live: for each byte moved at least three come back. Without room, the one
+    /// of which least is live, at most seven eighths: one that good there is as long as an eighth of the quota is dead.
+    /// What is moved is there twice for a while, and must fit into the one segment above the quota. A segment begins with
+    /// `overhead` bytes that are not gained by moving.
+    pub(crate) fn worth_emptying(&self, pressed: bool, overhead: u64) -> Option<u64> {
         let sealed = self.segments.iter().filter(|(_, segment)| segment.sealed && segment.extents > 0);
         let live: BTreeMap<u64, u64> = sealed.map(|(&number, segment)| (number, segment.live)).collect();
         let size = |number: &u64| self.segments.get(number).map_or(0, |segment| segment.bytes);
@@ -26,9 +29,39 @@ impl State {
         if !pressed && !narrow && dead <= all_live.saturating_add(4 * segment_bytes) {
             return None;
         }
-        let share = if pressed { 2 } else { 4 };
-        let candidates = live.into_iter().filter(|(number, live)| live.saturating_mul(share) <= size(number));
+        let used_bytes = self.used_bytes();
+        let fits = |live: u64| {
+            let ceiling = self.options.max_bytes.map(|max| max.saturating_add(segment_bytes));
+            ceiling.is_none_or(|ceiling| used_bytes + live + segment_bytes / 16 <= ceiling)
+        };
+        let share = if pressed { 7 } else { 2 };
+        let worth = |number: &u64, live: u64| {
+            (live + overhead).saturating_mul(8) <= size(number).saturating_mul(share)
+        };
+        let candidates = live.into_iter().filter(|(number, live)| worth(number, *live) && fits(*live));
         candidates.min_by_key(|(_, live)| *live).map(|(number, _)| number)
+    }
+
+    /// Returns whether room is so scarce that dead bytes should be given back at once.
+    pub(crate) fn is_narrow(&self) -> bool {
+        let narrow = |max: u64| self.used_bytes() > max.saturating_sub(2 * self.options.segment_bytes);
+        self.options.max_bytes.is_some_and(narrow)
+    }
+
+    /// Returns why the active segment may not grow to `end` bytes: the files would take more than a segment above the
+    /// quota.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`].
+    pub(crate) fn check_quota(&self, end: u64) -> Result<(), StoreError> {
+        let Some(limit_bytes) = self.options.max_bytes else { return Ok(()) };
+        let active = self.segments.get(&self.active).map_or(0, |segment| segment.bytes);
+        let used_bytes = self.file_bytes.saturating_sub(active) + self.reserved.max(end);
+        let ceiling = limit_bytes.saturating_add(self.options.segment_bytes);
+        if end > active.max(self.reserved) && used_bytes > ceiling {
+            return Err(StoreError::Full { used_bytes, limit_bytes });
+        }
+        Ok(())
     }
 
     /// Returns those targets of a message in `segment` that somebody still waits for.
@@ -62,8 +95,10 @@ impl State {
             let replaced = queue.extents.replace(from, &placed);
             queue.bytes = (queue.bytes + replaced.made_bytes).saturating_sub(replaced.fewer_bytes);
             if let Some(segment) = self.segments.get_mut(&active) {
+                let held_before = segment.held();
                 segment.extents += replaced.made;
                 segment.live += replaced.made_bytes;
+                self.held_bytes = (self.held_bytes + segment.held()).saturating_sub(held_before);
             }
             self.release_segment(from, replaced.fewer_bytes, false);
             for _ in 0..replaced.fewer {

@@ -75,26 +75,6 @@ impl Tallies {
         self.tallies.get(at).map(|&(_, tally)| tally)
     }
 
-    /// Takes entries off a count.
-    pub(crate) fn without(&mut self, route: u32, exit: Exit, entries: u64) {
-        let before = *self.of(route);
-        let mut less = Tally::default();
-        for (cause, count) in before.dropped.iter() {
-            let entries = if exit == Some(cause) { entries } else { 0 };
-            less.dropped.add(cause, count.saturating_sub(entries));
-        }
-        less.delivered = before.delivered.saturating_sub(if exit.is_none() { entries } else { 0 });
-        *self.of(route) = less;
-    }
-
-    /// Forgets the routes from `end` on, and returns whether there were any.
-    pub(crate) fn truncate(&mut self, end: u64) -> bool {
-        let kept = self.tallies.partition_point(|&(route, _)| u64::from(route) < end);
-        let truncates = kept < self.tallies.len();
-        self.tallies.truncate(kept);
-        truncates
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Tally)> + '_ {
         self.tallies.iter().copied()
     }

@@ -57,24 +57,27 @@ impl Writer {
 
     fn encode(&mut self, mut batch: Batch) {
         self.mark_synced();
+        let mut left: usize =
+            batch.runs.iter().filter(|(_, bound)| !bound.is_empty()).map(|(count, _)| count).sum();
+        let mut names = batch.definitions.len();
         for definition in &batch.definitions {
+            names -= 1;
+            let last = left == 0 && names == 0;
             match definition {
                 Definition::Queue(number, id) => {
                     self.ledger.add_queue(id);
-                    self.encoder.queue(false, *number, id, 0, 0);
+                    self.encoder.queue(last, *number, id, 0, 0);
                 }
                 Definition::Route(number, name) => {
                     self.ledger.routes.push(name.clone());
-                    self.encoder.route(false, *number, name);
+                    self.encoder.route(last, *number, name);
+                }
+                Definition::Policy(queue, route, overflow) => {
+                    self.ledger.set_policy(*queue, *route, overflow);
+                    self.encoder.policy(last, *queue, *route, overflow);
                 }
             }
         }
-        if batch.messages.is_empty() {
-            // Names that only accounts use; the batch ends with the news.
-            self.write_news();
-            return;
-        }
-        let mut left = batch.messages.iter().filter(|message| !message.targets.is_empty()).count();
         let bounds = batch.runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, *count));
         for (message, bound) in batch.messages.iter().zip(bounds).filter(|(_, bound)| !bound.is_empty()) {
             left -= 1;
@@ -104,7 +107,6 @@ impl Writer {
     /// Writes what has left the queues.
     pub(super) fn write_news(&mut self) {
         if self.ledger.has_news() {
-            self.ledger.note_news(&mut self.shared.lock());
             self.mark_synced();
             self.ledger.write_news(&mut self.encoder);
         }
@@ -121,6 +123,10 @@ impl Writer {
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         if self.encoder.bytes().is_empty() {
             return Ok(());
+        }
+        if self.has_quota {
+            let allowed = self.shared.lock().check_quota(self.encoder.end(self.active.position));
+            allowed.map_err(Failure::Write)?;
         }
         let written = write_all(self.active.file.as_ref(), self.encoder.bytes(), self.active.position);
         written.map_err(|error| Failure::Write(self.write_failure(error)))?;

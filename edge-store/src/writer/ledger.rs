@@ -1,8 +1,8 @@
 //! What the log says so far: what a reader would know who had read it up to here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use edge_core::{QueueId, RouteName};
+use edge_core::{Overflow, QueueId, RouteName};
 
 use crate::index::Ranges;
 use crate::log::Encoder;
@@ -13,17 +13,14 @@ use crate::state::{State, Tallies};
 pub(crate) struct Ledger {
     pub(crate) queues: Vec<LoggedQueue>,
     pub(crate) routes: Vec<RouteName>,
-    /// Queues that entries have left since they were written.
-    changed: BTreeSet<u32>,
-    /// What is to be written next.
-    news: Vec<News>,
+    /// What has left the queues since it was last written, by queue number.
+    news: BTreeMap<u32, News>,
 }
 
-/// What has left one queue.
-#[derive(Debug)]
+/// How a queue is left, to be written next.
+#[derive(Debug, Default)]
 struct News {
-    number: u32,
-    head: Option<u64>,
+    head: u64,
     holes: Ranges,
     tallies: Tallies,
 }
@@ -36,6 +33,7 @@ pub(crate) struct LoggedQueue {
     pub(crate) next: u64,
     pub(crate) holes: Ranges,
     pub(crate) tallies: Tallies,
+    pub(crate) policies: BTreeMap<u32, Overflow>,
 }
 
 impl Ledger {
@@ -51,62 +49,64 @@ impl Ledger {
     }
 
     pub(crate) fn add_queue(&mut self, id: &QueueId) {
-        let (holes, tallies) = (Ranges::default(), Tallies::default());
-        self.queues.push(LoggedQueue { id: id.clone(), head: 0, next: 0, holes, tallies });
+        let (holes, tallies, policies) = (Ranges::default(), Tallies::default(), BTreeMap::new());
+        self.queues.push(LoggedQueue { id: id.clone(), head: 0, next: 0, holes, tallies, policies });
     }
 
-    /// Lets it be written later what has left these queues.
-    pub(crate) fn write_later(&mut self, queues: impl IntoIterator<Item = u32>) {
-        self.changed.extend(queues);
+    pub(crate) fn set_policy(&mut self, queue: u32, route: u32, overflow: &Overflow) {
+        if let Some(queue) = self.queues.get_mut(queue as usize) {
+            queue.policies.insert(route, overflow.clone());
+        }
     }
 
     pub(crate) fn has_news(&self) -> bool {
-        !self.changed.is_empty()
+        !self.news.is_empty()
     }
 
-    /// Takes note of what has left the queues that changed, as far as the log has the entries; the rest is for later.
+    /// Takes note of what has left the queues that changed, to be written once the log has all that the state has.
     ///
-    /// Heads, holes and tallies of one call belong together: the log must have all of them or none.
+    /// Heads, holes and tallies of one call belong together: the log must have all of them or none. What made them come
+    /// about, as an entry does for which others had to leave, must be in the log before them.
     pub(crate) fn note_news(&mut self, state: &mut State) {
-        for number in std::mem::take(&mut self.changed) {
-            let queue = state.queues.get_mut(number as usize);
-            let (Some(queue), Some(logged)) = (queue, self.queues.get_mut(number as usize)) else {
-                self.changed.insert(number);
-                continue;
-            };
-            let head = queue.head.min(logged.next);
-            let known = self.routes.len() as u64;
-            let (tallies, unknown) = queue.tallies_below(logged.next, known);
-            let news = News {
-                number,
-                head: (head > logged.head).then_some(head),
-                holes: queue.fresh_holes.take_below(logged.next),
-                tallies: tallies.changed_since(&logged.tallies),
-            };
-            if unknown || queue.head > logged.next || !queue.fresh_holes.is_empty() {
-                self.changed.insert(number);
+        let State { mail, queues, .. } = state;
+        for number in mail.changed.drain(..) {
+            let Some(queue) = queues.get_mut(number as usize) else { continue };
+            queue.told = false;
+            let news = self.news.entry(number).or_default();
+            news.head = queue.head;
+            for (from, to) in std::mem::take(&mut queue.fresh_holes).iter() {
+                news.holes.insert(from, to);
             }
-            logged.head = head.max(logged.head);
-            for (from, to) in news.holes.iter() {
-                logged.holes.insert(from, to);
-            }
-            logged.holes.drop_below(logged.head);
-            logged.tallies = tallies;
-            self.news.push(news);
+            news.tallies = queue.tallies.clone();
         }
     }
 
     /// Writes what was noted, as one batch.
     pub(crate) fn write_news(&mut self, encoder: &mut Encoder) {
-        let records = |news: &News| {
-            news.holes.iter().count() + usize::from(news.head.is_some()) + news.tallies.iter().count()
+        let mut all = Vec::with_capacity(self.news.len());
+        for (number, news) in std::mem::take(&mut self.news) {
+            let Some(logged) = self.queues.get_mut(number as usize) else { continue };
+            let News { head, mut holes, tallies } = news;
+            let head = (head > logged.head).then_some(head);
+            logged.head = head.unwrap_or(logged.head);
+            holes.drop_below(logged.head);
+            for (from, to) in holes.iter() {
+                logged.holes.insert(from, to);
+            }
+            logged.holes.drop_below(logged.head);
+            let changed = tallies.changed_since(&logged.tallies);
+            logged.tallies = tallies;
+            all.push((number, head, holes, changed));
+        }
+        let records = |(_, head, holes, tallies): &(u32, Option<u64>, Ranges, Tallies)| {
+            holes.iter().count() + usize::from(head.is_some()) + tallies.iter().count()
         };
-        let mut left: usize = self.news.iter().map(records).sum();
+        let mut left: usize = all.iter().map(records).sum();
         let mut last = || {
             left -= 1;
             left == 0
         };
-        for News { number, head, holes, tallies } in self.news.drain(..) {
+        for (number, head, holes, tallies) in all {
             for (from, to) in holes.iter() {
                 encoder.hole(last(), number, from, to);
             }
@@ -121,7 +121,9 @@ impl Ledger {
 
     /// Writes all of it: with this at its beginning a segment needs none of those before it.
     pub(crate) fn snapshot(&self, encoder: &mut Encoder) {
-        let of_queue = |queue: &LoggedQueue| queue.holes.iter().count() + queue.tallies.iter().count();
+        let of_queue = |queue: &LoggedQueue| {
+            queue.policies.len() + queue.holes.iter().count() + queue.tallies.iter().count()
+        };
         let mut left =
             self.queues.len() + self.routes.len() + self.queues.iter().map(of_queue).sum::<usize>();
         let mut last = || {
@@ -133,6 +135,9 @@ impl Ledger {
         }
         for (number, queue) in (0..).zip(&self.queues) {
             encoder.queue(last(), number, &queue.id, queue.head, queue.next);
+            for (&route, overflow) in &queue.policies {
+                encoder.policy(last(), number, route, overflow);
+            }
             for (from, to) in queue.holes.iter() {
                 encoder.hole(last(), number, from, to);
             }

@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     /// Held until the writer ends.
     lock: Option<Box<dyn FsLock>>,
     segment_bytes: u64,
+    /// Whether the files may not grow beyond a limit.
+    has_quota: bool,
     gather: Duration,
     /// How many senders the last sync answered.
     last_group: usize,

@@ -27,8 +27,11 @@ impl Writer {
         if self.relocation.is_some() || self.failed.is_some() {
             return;
         }
+        // An index is about as long as what is said of queues and routes.
+        let overhead = if pressed { 2 * self.active.snapshot_end } else { 0 };
         let state = self.shared.lock();
-        let Some(number) = state.worth_emptying(pressed).filter(|number| !self.unmovable.contains(number))
+        let Some(number) =
+            state.worth_emptying(pressed, overhead).filter(|number| !self.unmovable.contains(number))
         else {
             return;
         };

@@ -30,6 +30,7 @@ impl Writer {
             shared,
             lock: Some(lock),
             segment_bytes: options.segment_bytes,
+            has_quota: options.max_bytes.is_some(),
             gather: options.gather,
             last_group: 0,
             ledger,
@@ -51,7 +52,9 @@ impl Writer {
         match writer.flush().and_then(|()| writer.sync()) {
             Ok(()) => {}
             // A full disk can be read and emptied.
-            Err(Failure::Write(error @ StoreError::NoSpace { .. })) => writer.fail(&error),
+            Err(Failure::Write(error @ (StoreError::NoSpace { .. } | StoreError::Full { .. }))) => {
+                writer.fail(&error)
+            }
             Err(Failure::Write(error)) => return Err(io::Error::other(error)),
             Err(Failure::Sync(error)) => return Err(error),
         }
@@ -116,22 +119,27 @@ impl Writer {
 
     /// Writes what a reading of the whole segment would find: whoever opens the store next needs not read it.
     ///
-    /// The trims are brought up to date with it, so that what the index leaves out is known to be trimmed.
+    /// The trims are brought up to date with it where that can be, so that what the index leaves out is known to be
+    /// trimmed; after a crash before they are, the segment itself is read.
     fn write_index(&mut self) -> Result<(), Failure> {
         if self.active.indexed == self.active.position {
             return Ok(());
         }
         let shared = self.shared.clone();
         let mut state = shared.lock();
-        self.take_changed(&mut state);
+        // What has left later than the batches that are still to be written must not be said before them.
+        if self.queued.is_empty() && state.mail.batches.is_empty() {
+            self.ledger.note_news(&mut state);
+        }
         let extents = state.extents_of(self.active.number);
         if extents.is_empty() {
             return Ok(());
         }
-        self.ledger.note_news(&mut state);
         drop(state);
         self.mark_synced();
-        self.ledger.write_news(&mut self.encoder);
+        if self.queued.is_empty() {
+            self.ledger.write_news(&mut self.encoder);
+        }
         self.encoder.index(self.active.position, &extents);
         self.active.indexed = self.encoder.end(self.active.position);
         self.flush()

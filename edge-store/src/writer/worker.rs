@@ -71,13 +71,30 @@ impl Writer {
             self.look_for_relocation(work.pressed);
         }
         self.relocate()?;
-        if !work.callers.is_empty() {
+        if !work.callers.is_empty() || (work.pressed && self.relocation.is_some()) {
+            self.clean(work.pressed)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back dead space until there is room, as far as it can be.
+    fn clean(&mut self, pressed: bool) -> Result<(), Failure> {
+        loop {
+            let before = self.shared.lock().used_bytes();
             while self.relocation.is_some() {
                 self.relocate()?;
             }
             self.commit_more()?;
+            let state = self.shared.lock();
+            if !pressed || !state.is_narrow() || state.used_bytes() >= before {
+                return Ok(());
+            }
+            drop(state);
+            self.look_for_relocation(true);
+            if self.relocation.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Commits what has come meanwhile, and what was found to be dead.
@@ -131,17 +148,7 @@ impl Writer {
         self.queued.extend(mail.batches.drain(..));
         mail.batches.shrink_to(8 * 1024);
         self.dead.append(&mut mail.dead);
-        self.take_changed(state);
-    }
-
-    /// Takes the queues that entries have left.
-    pub(super) fn take_changed(&mut self, state: &mut State) {
-        for &number in &state.mail.changed {
-            if let Some(queue) = state.queues.get_mut(number as usize) {
-                queue.told = false;
-            }
-        }
-        self.ledger.write_later(state.mail.changed.drain(..));
+        self.ledger.note_news(state);
     }
 
     /// Refuses everything for good: after a failed sync nobody knows what is on the disk.
