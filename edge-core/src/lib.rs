@@ -42,6 +42,8 @@ mod delivery;
 mod endpoint;
 mod error;
 mod feed;
+#[cfg(feature = "fields")]
+pub mod fields;
 mod gateway;
 mod id;
 mod identity;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use edge_core::{Authenticated, CloseReason, Identity, Refusal, StoreError};
+use edge_core::{Authenticated, CloseReason, Identity, Refusal, Session, StoreError};
 use edge_routing::{Diagnostics, RouteSpec};
 use edge_transport::{Listener, ListenerError, MetricsListener, Stop, Stopper};
 
@@ -256,6 +256,15 @@ impl HubHandle {
         let session = self.shared.admit(Authenticated::new(identity, "process", None), true)?;
         let inflight = self.shared.limits.max_client_inflight_messages.get();
         Ok(Client::new(session, self.shared.durability, inflight))
+    }
+
+    /// Opens a session as [`HubHandle::client`] does, for endpoints that send by it: windows and models whose results
+    /// are messages of a module.
+    ///
+    /// # Errors
+    /// [`Refusal`] when there are too many clients, or the hub stops.
+    pub fn session(&self, identity: Identity) -> Result<Box<dyn Session>, Refusal> {
+        Ok(Box::new(self.shared.admit(Authenticated::new(identity, "process", None), true)?))
     }
 
     /// Puts other routes in force, all at once and between two batches; returns what deserves a warning.

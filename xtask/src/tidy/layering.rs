@@ -8,7 +8,10 @@ use super::tree::Tree;
 use crate::{manifest, step};
 
 /// Crates of one layer, which never depend on each other.
-const SIBLINGS: &[&str] = &["edge-routing", "edge-store", "edge-transport", "edge-twin", "edge-ml"];
+const SIBLINGS: &[&str] =
+    &["edge-routing", "edge-store", "edge-transport", "edge-twin", "edge-ml", "edge-stream"];
+/// Siblings that plug in as endpoints: the hub does without them.
+const PLUGGED: &[&str] = &["edge-ml", "edge-stream"];
 /// The one step sideways: the store keeps twins, whose documents and contract are those of `edge-twin`.
 const SIDEWAYS: (&str, &str) = ("edge-store", "edge-twin");
 /// Crates above the siblings, which those and `edge-core` never depend on.
@@ -66,8 +69,12 @@ fn findings_of(member: &str, packages: &[Package<'_>]) -> Vec<Finding> {
         if sideways || upwards {
             findings.push(Finding::new(&path, 0, format!("depends on `{name}`, which is not below it")));
         }
-        if member == "edge-hub" && *name == "edge-ml" {
-            findings.push(Finding::new(&path, 0, "depends on `edge-ml`, which plugs in as an endpoint"));
+        if member == "edge-hub" && PLUGGED.contains(name) {
+            findings.push(Finding::new(
+                &path,
+                0,
+                format!("depends on `{name}`, which plugs in as an endpoint"),
+            ));
         }
         if *name == "tokio" && PURE.contains(&member) {
             for feature in features.iter().filter(|feature| IMPURE_FEATURES.contains(feature)) {
