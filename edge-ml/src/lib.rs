@@ -9,6 +9,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `tract` | yes | the ONNX engine in pure Rust; its build takes minutes |
+//! | `image` | yes | JPEG and PNG as inputs, see [`mapping`] |
 //! | `testing` | no | the conformance kit |
 //!
 //! # Examples
@@ -23,6 +24,7 @@
 //! ```
 
 mod affine;
+pub mod mapping;
 mod model;
 mod signature;
 mod tensor;
