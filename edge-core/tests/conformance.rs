@@ -14,7 +14,7 @@ mod memory_store {
         type Store = MemoryStore;
 
         fn capabilities(&self) -> Capabilities {
-            Capabilities::volatile()
+            Capabilities::volatile().with_overflow()
         }
 
         async fn open(&self) -> MemoryStore {
@@ -47,7 +47,7 @@ mod journal_store {
         type Store = JournalStore;
 
         fn capabilities(&self) -> Capabilities {
-            Capabilities::durable(Durability::Synced, 0)
+            Capabilities::durable(Durability::Synced, 0).with_overflow()
         }
 
         async fn open(&self) -> JournalStore {

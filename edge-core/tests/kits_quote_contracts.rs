@@ -62,6 +62,7 @@ fn the_store_kit_quotes_its_contract() {
         include_str!("../src/testing/message_store/durability.rs"),
         include_str!("../src/testing/message_store/expiry.rs"),
         include_str!("../src/testing/message_store/offsets.rs"),
+        include_str!("../src/testing/message_store/overflow.rs"),
         include_str!("../src/testing/message_store/read.rs"),
         include_str!("../src/testing/message_store/space.rs"),
     ];

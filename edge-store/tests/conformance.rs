@@ -37,7 +37,7 @@ mod store {
         type Store = SegmentStore;
 
         fn capabilities(&self) -> Capabilities {
-            Capabilities::durable(Durability::Synced, 2 * SEGMENT_BYTES)
+            Capabilities::durable(Durability::Synced, 2 * SEGMENT_BYTES).with_overflow()
         }
 
         async fn open(&self) -> SegmentStore {

@@ -325,6 +325,11 @@ impl StoreError {
 /// - For each queue and route accepted = delivered + stored + dropped MUST hold at every moment, after reopening and
 ///   after a crash too: what falls back in a crash falls back in entries and accounts alike.
 /// - A failed sync MUST poison the store: every later `append` resolves to [`StoreError::Poisoned`].
+/// - What finds no room in its queue or in the store MUST be refused, be dropped, or make others leave, as its target's
+///   [`Overflow`] says; a store that cannot do that refuses, see its documentation.
+/// - Entries of a class MUST NOT leave to make room in the store as long as those of a lower class may.
+/// - What is dropped for want of room MUST be counted by its cause and told by [`Receipt::dropped`]. In a crash it
+///   MUST NOT be gone without the batch that needed the room.
 /// - Space MUST come back when every queue has trimmed, removed or expired what a part of the store holds.
 /// - The store reads no clock: `expire` tells it the time.
 /// - `append`, `settle`, `expire` and the states MUST NOT block on the disk: they are called on async workers.

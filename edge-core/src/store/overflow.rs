@@ -16,8 +16,10 @@ use crate::{Message, SystemKey};
 /// | `drop-lowest-priority` | is stored, or its batch is refused | the oldest of lower classes leave, and no others |
 /// | `keep-latest-per-key:…` | is stored, or its batch is refused | those leave that have the key of a later one in the same queue |
 ///
-/// Only entries of `drop-oldest` and `drop-lowest-priority` leave for a message of another queue. The classes are the
-/// priorities: 0 is the highest, the default the lowest.
+/// Only entries of `drop-oldest` and `drop-lowest-priority` leave for a message of another queue. What a route asked last
+/// holds for all its entries in a queue. The classes are the priorities: 0 is the highest, the default the lowest.
+///
+/// A message that is larger than its queue may ever be is refused for good, except with `drop-newest`.
 ///
 /// # Examples
 /// ```

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use edge_core::{
-    Account, DropCause, Durability, Enqueue, Gone, Message, MessageStore, Offset, Priority, QueueId,
-    QueueState, ReadBatch, ReadLimit, Receipt, RouteName, StoreError, Target, Timestamp, Usage,
+    Account, DropCause, Durability, Enqueue, Gone, Message, MessageStore, Offset, Overflow, Priority,
+    QueueId, QueueState, ReadBatch, ReadLimit, Receipt, RouteName, StoreError, Target, Timestamp, Usage,
 };
 
 use super::flaws;
@@ -59,6 +59,17 @@ flaws! { StoreFlaw {
     CountsTwice => "an_entry_is_counted_once",
     CountsOnlyWhatItStores => "what_is_not_stored_is_counted",
     ForgetsAccounts => "accounts_survive_reopening",
+    IgnoresQueueLimits => "a_full_queue_refuses",
+    DropsTheNewerHalf => "the_oldest_make_room",
+    RefusesTheNewest => "the_newest_is_dropped",
+    ForgetsKeys => "of_each_key_the_latest_stays",
+    DropsSilently => "what_is_dropped_is_told",
+    ForgetsDrops => "drops_survive_a_crash",
+    MakesRoomForTheRefused => "nothing_leaves_for_a_refused_batch",
+    CountsTheEvictedAgain => "what_made_room_is_not_settled",
+    EvictsItsOwnClass => "lower_classes_make_room_first",
+    EvictsTheRefused => "what_is_refused_makes_no_room_for_others",
+    IgnoresRoutesLevels => "a_batch_is_as_durable_as_its_highest_target",
     ClosesCarelessly => "closing_makes_all_durable",
     StaysOpen => "a_closed_store_refuses",
 } }
@@ -146,6 +157,10 @@ fn retarget(entry: &mut Enqueue, change: impl Fn(&Target) -> Target) {
     entry.targets = entry.targets.iter().map(change).collect();
 }
 
+fn change(batch: &mut [Enqueue], change: impl Fn(Target) -> Target) {
+    batch.iter_mut().for_each(|entry| retarget(entry, |target| change(target.clone())));
+}
+
 fn default_priority(queue: &QueueId) -> QueueId {
     QueueId::new(queue.endpoint().clone(), Priority::DEFAULT)
 }
@@ -199,6 +214,46 @@ impl MessageStore for Broken {
             StoreFlaw::ForgetsLifetimes => batch
                 .iter_mut()
                 .for_each(|entry| retarget(entry, |t| Target::new(t.queue.clone(), t.route.clone(), None))),
+            StoreFlaw::IgnoresQueueLimits => change(&mut batch, |mut target| {
+                target.max_queue_bytes = None;
+                target
+            }),
+            StoreFlaw::DropsTheNewerHalf => change(&mut batch, |target| match target.overflow {
+                Overflow::DropOldest => target.with_overflow(Overflow::DropNewest),
+                _ => target,
+            }),
+            StoreFlaw::RefusesTheNewest => {
+                change(&mut batch, |target| target.with_overflow(Overflow::Refuse))
+            }
+            StoreFlaw::ForgetsKeys => change(&mut batch, |target| target.with_overflow(Overflow::DropOldest)),
+            StoreFlaw::DropsSilently => return self.inner.append(batch, level).with_dropped(Vec::new()),
+            StoreFlaw::MakesRoomForTheRefused => {
+                let parts: Vec<_> = batch.into_iter().map(|entry| vec![entry]).collect();
+                let mut results = parts.into_iter().map(|part| now(self.inner.memory.append(part, level)));
+                return Receipt::ready(results.find(Result::is_err).unwrap_or(Ok(level)));
+            }
+            StoreFlaw::EvictsItsOwnClass => change(&mut batch, |target| {
+                if target.queue.priority() == Priority::DEFAULT {
+                    target
+                } else {
+                    target.with_max_queue_bytes(20_000)
+                }
+            }),
+            StoreFlaw::EvictsTheRefused => {
+                if self.inner.usage().limit_bytes.is_some() && self.inner.queues().len() > 1 {
+                    change(&mut batch, |target| target.with_overflow(Overflow::DropOldest));
+                } else if self.inner.usage().limit_bytes.is_some() {
+                    // As if what is to be refused might leave for what comes later.
+                    change(&mut batch, |target| match target.overflow {
+                        Overflow::Refuse => target.with_overflow(Overflow::DropLowestPriority),
+                        _ => target,
+                    });
+                }
+            }
+            StoreFlaw::IgnoresRoutesLevels => change(&mut batch, |mut target| {
+                target.durability = None;
+                target
+            }),
             StoreFlaw::IgnoresAFailedSync => self.inner.disk().syncs_fail = false,
             _ => {}
         }
@@ -255,6 +310,11 @@ impl MessageStore for Broken {
             let listed = dropped.iter().filter(|(at, _)| offsets.contains(at)).count() as u64;
             *self.again.lock().unwrap().entry(queue.clone()).or_default() += listed;
         }
+        if self.has(StoreFlaw::CountsTheEvictedAgain) {
+            let of_queue = self.inner.accounts().into_iter().filter(|account| account.queue == *queue);
+            let gone: u64 = of_queue.map(|account| account.dropped.count(DropCause::OverflowOldest)).sum();
+            *self.again.lock().unwrap().entry(queue.clone()).or_default() += gone;
+        }
         let dropped = if self.has(StoreFlaw::CallsAllDelivered) { &[] } else { dropped };
         let dropped: Vec<_> = dropped.iter().map(|&(at, cause)| (self.sound(queue, at), cause)).collect();
         let extra = u64::from(self.has(StoreFlaw::TrimsOneTooMany));
@@ -290,6 +350,11 @@ impl MessageStore for Broken {
         let mut accounts = self.inner.accounts();
         for account in &mut accounts {
             let again = self.again.lock().unwrap().get(&account.queue).copied().unwrap_or_default();
+            if self.has(StoreFlaw::CountsTheEvictedAgain) {
+                account.delivered += again;
+                account.accepted += again;
+                continue;
+            }
             let more = again.saturating_sub(account.dropped.count(DropCause::Refused));
             account.dropped.add(DropCause::Expired, more);
             account.accepted += more;

@@ -12,7 +12,7 @@ impl StoreHarness for StoreFlaw {
     type Store = Broken;
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::durable(Durability::Synced, 0)
+        Capabilities::durable(Durability::Synced, 0).with_overflow()
     }
 
     async fn open(&self) -> Broken {
@@ -29,6 +29,18 @@ impl StoreHarness for StoreFlaw {
             Self::ForgetsAccounts => ops.iter_mut().for_each(|op| {
                 if let Op::Settle(_, _, dropped) = op {
                     dropped.clear();
+                }
+            }),
+            Self::ForgetsDrops => ops.iter_mut().for_each(|op| {
+                if let Op::Append(batch) = op {
+                    batch.iter_mut().for_each(|entry| {
+                        entry.targets = entry
+                            .targets
+                            .iter()
+                            .cloned()
+                            .map(|target| target.with_max_queue_bytes(u64::MAX))
+                            .collect();
+                    });
                 }
             }),
             _ => {}

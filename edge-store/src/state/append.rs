@@ -74,8 +74,21 @@ impl State {
         if bytes == 0 {
             return Ok(Taken::Now(level));
         }
-        let plan = if self.has_room_for(&messages, bytes) { None } else { Some(self.plan(&messages)?) };
         let mut definitions = Vec::new();
+        let plan = if self.has_room_for(&messages, bytes) {
+            None
+        } else {
+            self.heed(&messages, &mut definitions);
+            match self.plan(&messages) {
+                Ok(plan) => Some(plan),
+                Err(error) => {
+                    if !definitions.is_empty() {
+                        self.define(definitions);
+                    }
+                    return Err(error);
+                }
+            }
+        };
         let mut runs = self.bind_all(&messages, &mut definitions)?;
         if let Some(plan) = plan.as_ref().filter(|plan| !plan.dropped.is_empty()) {
             (runs, bytes) = self.without(&messages, runs, plan, gone);
@@ -134,6 +147,23 @@ impl State {
                 previous = Some(&message.targets);
                 known || message.targets.iter().all(|target| target.max_queue_bytes.is_none())
             })
+    }
+
+    /// Takes note of what routes want that are known already: it holds for what of theirs waits.
+    fn heed(&mut self, messages: &[Enqueue], definitions: &mut Vec<Definition>) {
+        let mut previous: Option<&Arc<[Target]>> = None;
+        for message in messages {
+            if !previous.is_some_and(|previous| Arc::ptr_eq(previous, &message.targets)) {
+                for target in message.targets.iter() {
+                    let queue = self.queue_numbers.get(&target.queue).copied();
+                    let route = self.route_numbers.get(&target.route).copied();
+                    if let Some((queue, route)) = queue.zip(route) {
+                        self.set_policy(queue, route, &target.overflow, definitions);
+                    }
+                }
+            }
+            previous = Some(&message.targets);
+        }
     }
 
     /// Returns the targets of a batch without those that are dropped, which are counted, and how many bytes it takes then.

@@ -95,7 +95,7 @@ impl MessageStore for MemoryStore {
         let entries: Vec<_> = queue
             .entries
             .range(from..)
-            .map(|(_, held)| &held.stored)
+            .map(|(_, stored)| stored)
             .take(limit.entries.get())
             .take_while(fits)
             .cloned()

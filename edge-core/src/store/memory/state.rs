@@ -1,10 +1,11 @@
 //! What the store in memory knows, and how an entry gets in and out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::super::{
-    Account, DropCause, Drops, Enqueue, Gone, Offset, Overflow, QueueState, StoreError, Stored, Target,
+    Account, DropCause, Drops, Enqueue, Gone, Offset, Overflow, OverflowKey, QueueState, StoreError, Stored,
+    Target,
 };
 use crate::{QueueId, RouteName};
 
@@ -17,17 +18,12 @@ pub(super) struct State {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    pub(super) entries: BTreeMap<Offset, Held>,
+    pub(super) entries: BTreeMap<Offset, Stored>,
     pub(super) head: Offset,
     pub(super) next: Offset,
     tallies: BTreeMap<RouteName, Tally>,
-}
-
-/// An entry, and what its route wants at overflow.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) stored: Stored,
-    overflow: Overflow,
+    /// What each route wants at overflow.
+    policies: BTreeMap<RouteName, Overflow>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,28 +33,19 @@ struct Tally {
     dropped: Drops,
 }
 
-impl Held {
-    fn bytes(&self) -> u64 {
-        self.stored.message.encoded().len() as u64
-    }
-
-    fn key(&self) -> Option<&str> {
-        match &self.overflow {
-            Overflow::KeepLatestPerKey(key) => key.of(&self.stored.message),
-            _ => None,
-        }
-    }
+fn bytes(stored: &Stored) -> u64 {
+    stored.message.encoded().len() as u64
 }
 
 impl Queue {
     fn bytes(&self) -> u64 {
-        self.entries.values().map(Held::bytes).sum()
+        self.entries.values().map(bytes).sum()
     }
 
     fn waiting(&self) -> BTreeMap<RouteName, u64> {
         let mut counts = BTreeMap::new();
-        for held in self.entries.values() {
-            *counts.entry(held.stored.route.clone()).or_default() += 1;
+        for stored in self.entries.values() {
+            *counts.entry(stored.route.clone()).or_default() += 1;
         }
         counts
     }
@@ -80,18 +67,31 @@ impl Queue {
 
     /// Returns the oldest entry that may leave to make room.
     fn oldest_evictable(&self) -> Option<Offset> {
-        self.entries.iter().find(|(_, held)| held.overflow.is_evictable()).map(|(&offset, _)| offset)
+        let may_leave =
+            |stored: &Stored| self.policies.get(&stored.route).is_some_and(Overflow::is_evictable);
+        self.entries.iter().find(|(_, stored)| may_leave(stored)).map(|(&offset, _)| offset)
+    }
+
+    /// Returns the key of an entry of which only the latest is wanted.
+    fn key<'s>(&'s self, stored: &'s Stored) -> Option<(&'s OverflowKey, &'s str)> {
+        match self.policies.get(&stored.route)? {
+            Overflow::KeepLatestPerKey(key) => Some((key, key.of(&stored.message)?)),
+            _ => None,
+        }
     }
 
     /// Returns the oldest entry whose key a later one has, `newcomer` included.
-    fn oldest_superseded(&self, newcomer: Option<&str>) -> Option<Offset> {
-        let mut later: BTreeSet<&str> = newcomer.into_iter().collect();
-        let rising = self.entries.iter().rev();
-        let superseded = rising.filter_map(|(&offset, held)| {
-            let key = held.key()?;
-            (!later.insert(key)).then_some(offset)
-        });
-        superseded.last()
+    fn oldest_superseded(&self, newcomer: Option<(&OverflowKey, &str)>) -> Option<Offset> {
+        let mut later: Vec<(&OverflowKey, &str)> = newcomer.into_iter().collect();
+        let mut superseded = None;
+        for (&offset, stored) in self.entries.iter().rev() {
+            match self.key(stored) {
+                Some(key) if later.contains(&key) => superseded = Some(offset),
+                Some(key) => later.push(key),
+                None => {}
+            }
+        }
+        superseded
     }
 }
 
@@ -107,18 +107,18 @@ impl State {
     pub(super) fn take(&mut self, id: &QueueId, exit: impl Fn(&Stored) -> Option<Exit>) -> Vec<Gone> {
         let Some(queue) = self.queues.get_mut(id) else { return Vec::new() };
         let mut gone: BTreeMap<(RouteName, DropCause), u64> = BTreeMap::new();
-        for (offset, held) in std::mem::take(&mut queue.entries) {
-            let Some(exit) = exit(&held.stored) else {
-                queue.entries.insert(offset, held);
+        for (offset, stored) in std::mem::take(&mut queue.entries) {
+            let Some(exit) = exit(&stored) else {
+                queue.entries.insert(offset, stored);
                 continue;
             };
-            self.used_bytes -= held.bytes();
-            let tally = queue.tallies.entry(held.stored.route.clone()).or_default();
+            self.used_bytes -= bytes(&stored);
+            let tally = queue.tallies.entry(stored.route.clone()).or_default();
             match exit {
                 Exit::Delivered => tally.delivered += 1,
                 Exit::Dropped(cause) => {
                     tally.dropped.add(cause, 1);
-                    *gone.entry((held.stored.route, cause)).or_default() += 1;
+                    *gone.entry((stored.route, cause)).or_default() += 1;
                 }
             }
         }
@@ -153,7 +153,12 @@ impl State {
         gone: &mut Vec<Gone>,
     ) -> Result<(), StoreError> {
         let bytes = enqueue.message.encoded().len() as u64;
-        self.queues.entry(target.queue.clone()).or_default();
+        let queue = self.queues.entry(target.queue.clone()).or_default();
+        queue.policies.insert(target.route.clone(), target.overflow.clone());
+        let limit_bytes = target.max_queue_bytes.filter(|&limit| bytes > limit);
+        if let Some(limit_bytes) = limit_bytes.filter(|_| target.overflow != Overflow::DropNewest) {
+            return Err(StoreError::TooLarge { bytes, limit_bytes });
+        }
         while let Some(error) = self.lacks_room(target, bytes, limit) {
             if target.overflow == Overflow::DropNewest {
                 self.count_dropped(&target.queue, &target.route, DropCause::OverflowNewest, 1);
@@ -173,7 +178,7 @@ impl State {
         let route = target.route.clone();
         let stored =
             Stored::new(queue.next, enqueue.enqueued, expires, route.clone(), enqueue.message.clone());
-        queue.entries.insert(queue.next, Held { stored, overflow: target.overflow.clone() });
+        queue.entries.insert(queue.next, stored);
         queue.next += 1;
         queue.tallies.entry(route).or_default().accepted += 1;
         self.used_bytes += bytes;
@@ -217,7 +222,7 @@ impl State {
             }
             Overflow::DropLowestPriority if !own_queue => lower(),
             Overflow::KeepLatestPerKey(key) => own
-                .oldest_superseded(key.of(&enqueue.message))
+                .oldest_superseded(key.of(&enqueue.message).map(|text| (key, text)))
                 .map(|offset| (target.queue.clone(), offset, DropCause::Superseded)),
             _ => None,
         }

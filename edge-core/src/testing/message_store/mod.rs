@@ -45,6 +45,17 @@
 //! | An entry … MUST be counted once | [`an_entry_is_counted_once`] | `CountsTwice` |
 //! | `count_dropped`: accepted and dropped both rise | [`what_is_not_stored_is_counted`] | `CountsOnlyWhatItStores` |
 //! | accepted = delivered + stored + dropped …, after reopening | [`accounts_survive_reopening`] | `ForgetsAccounts` |
+//! | `Target::max_queue_bytes`: the most bytes that the queue may hold | [`a_full_queue_refuses`] | `IgnoresQueueLimits` |
+//! | What finds no room … MUST … make others leave: the oldest | [`the_oldest_make_room`] | `DropsTheNewerHalf` |
+//! | … be dropped | [`the_newest_is_dropped`] | `RefusesTheNewest` |
+//! | … make others leave: those with a later one of their key | [`of_each_key_the_latest_stays`] | `ForgetsKeys` |
+//! | What is dropped … MUST be … told by `Receipt::dropped` | [`what_is_dropped_is_told`] | `DropsSilently` |
+//! | … counted by its cause, after a crash too | [`drops_survive_a_crash`] | `ForgetsDrops` |
+//! | A batch that is not taken … MUST leave nothing behind | [`nothing_leaves_for_a_refused_batch`] | `MakesRoomForTheRefused` |
+//! | An entry … MUST be counted once: … overflow | [`what_made_room_is_not_settled`] | `CountsTheEvictedAgain` |
+//! | Entries of a class MUST NOT leave … as long as those of a lower class may | [`lower_classes_make_room_first`] | `EvictsItsOwnClass` |
+//! | … what is refused does not leave | [`what_is_refused_makes_no_room_for_others`] | `EvictsTheRefused` |
+//! | `Target::durability`: as the highest of its targets asks | [`a_batch_is_as_durable_as_its_highest_target`] | `IgnoresRoutesLevels` |
 //! | `close`: makes everything durable | [`closing_makes_all_durable`] | `ClosesCarelessly` |
 //! | `close`: refuses all further calls | [`a_closed_store_refuses`] | `StaysOpen` |
 
@@ -53,6 +64,7 @@ mod append;
 mod durability;
 mod expiry;
 mod offsets;
+mod overflow;
 mod read;
 mod sample;
 mod space;
@@ -82,6 +94,12 @@ pub use offsets::{
     offsets_are_dense, offsets_survive_removal, offsets_survive_trim, trim_beyond_the_end_leaves_no_gap,
     trim_forgets_what_is_below, trim_never_goes_back,
 };
+pub use overflow::{
+    a_batch_is_as_durable_as_its_highest_target, a_full_queue_refuses, drops_survive_a_crash,
+    lower_classes_make_room_first, nothing_leaves_for_a_refused_batch, of_each_key_the_latest_stays,
+    the_newest_is_dropped, the_oldest_make_room, what_is_dropped_is_told,
+    what_is_refused_makes_no_room_for_others, what_made_room_is_not_settled,
+};
 pub use read::{
     a_closed_store_refuses, a_large_entry_is_read_alone, a_read_keeps_to_its_limit,
     a_read_starts_where_asked, an_unknown_queue_is_empty, queues_are_listed_in_order,
@@ -100,19 +118,29 @@ pub struct Capabilities {
     /// The most bytes that a store without a waiting entry may hold more than a new one does: the part of a log that
     /// is being written to, for instance. Cases write several times as much.
     pub slack_bytes: u64,
+    /// Whether the store heeds [`Overflow`](crate::Overflow) policies and the byte limits of queues; one that does not
+    /// refuses.
+    pub overflow: bool,
 }
 
 impl Capabilities {
     /// Returns what a store claims that survives nothing and gives all space back at once.
     #[must_use]
     pub const fn volatile() -> Self {
-        Self { durability: Durability::Memory, slack_bytes: 0 }
+        Self::durable(Durability::Memory, 0)
     }
 
     /// Returns what a store claims that reaches `durability`, and keeps `slack_bytes` when it is empty.
     #[must_use]
     pub const fn durable(durability: Durability, slack_bytes: u64) -> Self {
-        Self { durability, slack_bytes }
+        Self { durability, slack_bytes, overflow: false }
+    }
+
+    /// Claims that overflow policies and the limits of queues are heeded.
+    #[must_use]
+    pub const fn with_overflow(mut self) -> Self {
+        self.overflow = true;
+        self
     }
 }
 
@@ -222,6 +250,17 @@ macro_rules! __message_store_cases {
             an_entry_is_counted_once,
             what_is_not_stored_is_counted,
             accounts_survive_reopening,
+            a_full_queue_refuses,
+            the_oldest_make_room,
+            the_newest_is_dropped,
+            of_each_key_the_latest_stays,
+            what_is_dropped_is_told,
+            drops_survive_a_crash,
+            nothing_leaves_for_a_refused_batch,
+            what_made_room_is_not_settled,
+            lower_classes_make_room_first,
+            what_is_refused_makes_no_room_for_others,
+            a_batch_is_as_durable_as_its_highest_target,
             closing_makes_all_durable,
             a_closed_store_refuses,
         }
