@@ -1,4 +1,5 @@
-//! The ledger on a real store whose process is killed at random moments: it adds up, and nothing acknowledged is missing.
+//! The ledger on a real store whose process is killed, or loses its power, at random moments: it adds up, and nothing
+//! acknowledged is missing.
 #![allow(missing_docs, reason = "a test")]
 
 mod support;
@@ -14,25 +15,53 @@ use proptest::prelude::*;
 use support::{ALL, Link, Mode};
 
 /// Opens the store of a file system, and makes a hub of it.
-fn hub(disk: &CrashFs, link: &Arc<Link>, order: &Order) -> Hub {
+fn hub(disk: &CrashFs, link: &Arc<Link>, order: &Order, level: Durability) -> Hub {
     let options = StoreOptions::default().with_segment_bytes(64 << 10);
     let (store, _) = SegmentStore::open_on(Arc::new(disk.clone()), "store", options).unwrap();
     Hub::builder("edge1".parse().unwrap())
         .store(Arc::new(store))
         .endpoint(link.clone())
         .delivery(EndpointId::upstream(), DeliveryPolicy::new().order(order.clone()))
-        .durability(Durability::Written)
+        .durability(level)
         .route("all", ALL)
         .build()
         .unwrap()
 }
 
-async fn live(disk: CrashFs, order: Order, lives: Vec<(Mode, u8)>) -> Result<(), TestCaseError> {
+/// How a life ends.
+#[derive(Clone, Copy, Debug)]
+enum Crash {
+    Kill,
+    /// What is lost depends on the seed.
+    PowerLoss(u64),
+}
+
+impl Crash {
+    /// Returns what another process would find now.
+    fn leaves(self, disk: &CrashFs) -> CrashFs {
+        match self {
+            Self::Kill => disk.after_kill(),
+            Self::PowerLoss(seed) => disk.after_power_loss(seed),
+        }
+    }
+
+    /// Returns the level that survives it.
+    fn level(self) -> Durability {
+        if matches!(self, Self::Kill) { Durability::Written } else { Durability::Synced }
+    }
+}
+
+async fn live(
+    disk: CrashFs,
+    order: Order,
+    crash: Crash,
+    lives: Vec<(Mode, u8)>,
+) -> Result<(), TestCaseError> {
     let link = Arc::new(Link::new("$upstream", Mode::Accept));
     let (mut disk, mut acknowledged, mut sent) = (disk, BTreeSet::new(), 0u64);
     for (mode, count) in lives {
         link.set(mode);
-        let hub = hub(&disk, &link, &order);
+        let hub = hub(&disk, &link, &order, crash.level());
         prop_assert_eq!(hub.handle().ledger().total.residual(), 0, "after a crash");
         let client = hub.client(format!("d{}", count % 3).parse().unwrap()).unwrap();
         let (handle, running) = (hub.handle(), hub.start());
@@ -43,14 +72,14 @@ async fn live(disk: CrashFs, order: Order, lives: Vec<(Mode, u8)>) -> Result<(),
             sent += 1;
         }
         prop_assert_eq!(handle.ledger().total.residual(), 0, "while it runs");
-        // What another process would find now; the first one goes on in a world that nobody sees.
-        let next = disk.after_kill();
+        // The first process goes on in a world that nobody sees.
+        let next = crash.leaves(&disk);
         disk.freeze();
         drop(running.stop().await);
         disk = next;
     }
     link.set(Mode::Accept);
-    let hub = hub(&disk, &link, &order);
+    let hub = hub(&disk, &link, &order, crash.level());
     let (handle, running) = (hub.handle(), hub.start());
     support::until(|| handle.ledger().total.stored == 0).await;
     let ledger = running.stop().await.unwrap().ledger;
@@ -62,10 +91,11 @@ async fn live(disk: CrashFs, order: Order, lives: Vec<(Mode, u8)>) -> Result<(),
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn a_killed_gateway_knows_what_it_took(
+    fn a_gateway_that_ends_without_warning_knows_what_it_took(
+        crash in prop_oneof![Just(Crash::Kill), any::<u64>().prop_map(Crash::PowerLoss)],
         order in prop_oneof![
             Just(Order::Strict),
             Just(Order::PerKey(DeliveryKey::Device)),
@@ -77,6 +107,6 @@ proptest! {
         ),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        runtime.block_on(live(CrashFs::new(), order, lives))?;
+        runtime.block_on(live(CrashFs::new(), order, crash, lives))?;
     }
 }

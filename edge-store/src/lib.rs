@@ -9,7 +9,10 @@
 //! - A batch whose receipt says [`Durability::Synced`](edge_core::Durability::Synced) survives the loss of power, one
 //!   whose receipt says `Written` survives `kill -9`. A batch is there as a whole or not at all.
 //! - Entries can be read as soon as `append` returns, from memory. What was read and trimmed may be read again after a
-//!   crash: trims are written with the next batch, and after a second of quiet at the latest.
+//!   crash: trims are written with the next batch, or after 50 ms when none comes, and synced with the next batch that
+//!   is, or after a second.
+//! - An append is acknowledged after [`Gather::at_most`] and one write and sync at the latest when it comes to a quiet
+//!   store; the write and sync that are under way when it comes take their time besides.
 //! - Memory does not grow with what is queued: the newest entries are kept (4 MiB by default), for the rest one place
 //!   in 64 KiB of log, and one byte per entry where several routes feed one queue.
 //! - A segment file is removed as soon as every queue has passed or expired what is in it, wherever in the log it is.
@@ -22,7 +25,8 @@
 //!   queue it has cost is known exactly, because offsets are dense.
 //! - Nothing is done by the clock: [`MessageStore::expire`](edge_core::MessageStore::expire) tells the store the time.
 //!   An entry expires when that time reaches its own `enqueued` plus time to live, both as the gateway's clock
-//!   showed them; a clock that jumps ahead expires entries early by as much, one that jumps back late.
+//!   showed them; a clock that jumps ahead expires entries early by as much, one that jumps back late. What has expired
+//!   stays so. Entries that are on disk only expire with the last of those around them.
 //!
 //! # Quotas and overflow
 //! - Bytes are those of records. A queue's are exact for what is in memory, and taken to be alike for those of its
@@ -59,7 +63,8 @@
 //!                                              12  4  how many targets a message has; otherwise 0
 //!
 //! kind      payload
-//! 1 message enqueued u64, targets × (queue u32, route u32, offset u64, expires u64), message in its stored form
+//! 1 message enqueued u64, targets × (queue u32, route u32, offset u64, expires u64), message in its stored form, or with
+//!           flag 4 the length of that u32 and an LZ4 block of it
 //! 2 queue   number u32, priority u8 (0 to 9, 10 for the default), 3 × 0, head u64, next u64, endpoint UTF-8
 //! 3 route   number u32, name UTF-8
 //! 4 trim    queue u64, head u64: entries below it are not wanted any more
@@ -67,15 +72,20 @@
 //! 6 index   count u32, count × (queue u32, first u64, latest expiry u64, bytes u64, entries u32, points p u32,
 //!           routes r u32, codes c u32, p × (entry u32, position u32), r × route u32, c × u8: which route), padding,
 //!           position of this record u64, "EDGEIDX", version 1
+//! 7 account queue u32, route u32, delivered u64, causes × (cause u64, entries u64): how many entries of a queue and a
+//!           route have left so far, and how; of several the highest counts
 //! 8 policy  queue u32, route u32, overflow policy UTF-8: what happens to the route's entries when there is no room
 //!
 //! flag 1: the record is the last of its batch         flag 2: all bytes before it had been synced
+//! flag 4: the message is compressed
 //! ```
 //!
 //! Times are milliseconds since 1970, the latest that can be said is never. Queue and route numbers are below 65,536
-//! and never used for another name. A segment begins with a batch that repeats everything the log knows of queues and
-//! routes, so those before it can be removed in any order; it is synced before the next one begins, and ends with an
-//! index unless the process was killed. A new segment is begun at every opening.
+//! and never used for another name; offsets are below 2^47. A record that says otherwise is damage, and a queue whose
+//! offsets are used up refuses. A segment begins with a batch that repeats everything the log knows of queues and
+//! routes, so those before it can be removed in any order; where that is much, segments are larger, so that it is a
+//! sixteenth of what is written at most. A segment is synced before the next one begins, and ends with an index; the one
+//! in which a process was killed gets its own when the store is opened. A new segment is begun at every opening.
 //!
 //! A dead segment may be renamed and become the next one, for that is quicker than a new file: what is left of it behind
 //! the end of the new one never fits its checksums, and is cut off when the segment is complete.
@@ -85,13 +95,15 @@
 //! the bytes in between are damage, and what surrounds them counts, as it does in all other segments.
 //!
 //! A message of n bytes in its stored form costs n + 24 + 24 bytes for each queue, up to 7 bytes of padding, and 16 bytes in
-//! 64 KiB for the index: 5 % for a message of 1 KiB that goes to one queue.
+//! 64 KiB for the index: 5 % for a message of 1 KiB that goes to one queue. Cleaning, and what is written of queues and
+//! trims, comes on top: [`Usage::write_amplification`](edge_core::Usage::write_amplification) says how much it is.
 //!
 //! The session file is described in its own words: records of a CRC-32, a length, subscriptions as bits, and an identity,
 //! of which the last one counts.
 
 mod error;
 pub mod fs;
+mod gather;
 #[cfg(feature = "identities")]
 mod identities;
 mod index;
@@ -111,6 +123,7 @@ mod twins;
 mod writer;
 
 pub use error::OpenError;
+pub use gather::Gather;
 #[cfg(feature = "identities")]
 pub use identities::IdentityFile;
 pub use inspect::{Inspection, SegmentInfo, Verification};

@@ -1,6 +1,6 @@
 //! What can be set about a store.
 
-use std::time::Duration;
+use crate::Gather;
 
 /// How a [`SegmentStore`](crate::SegmentStore) behaves; the defaults suit a gateway.
 ///
@@ -26,11 +26,14 @@ pub struct StoreOptions {
     pub max_unwritten_bytes: u64,
     /// The largest message that is taken, in its stored form.
     pub max_message_bytes: u64,
-    /// How long a sync may wait for those who were in the one before it, so that they share it; nobody waits for longer
-    /// than this, and a lone sender not at all. Zero never waits.
-    pub gather: Duration,
+    /// What a group of appends waits for before it is written and synced as one.
+    pub gather: Gather,
+    /// Whether messages are compressed (LZ4, each by itself) where that makes them smaller by an eighth or more: less is
+    /// written, for some time of the processor. What is there can be read either way.
+    pub compress: bool,
 }
 
+const DEFAULT_SEGMENT_BYTES: u64 = 16 << 20;
 /// The smallest segment; smaller wishes are raised to it.
 const MIN_SEGMENT_BYTES: u64 = 16 * 1024;
 /// The largest segment; positions within a segment are kept in 32 bits.
@@ -42,11 +45,12 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             max_bytes: None,
-            segment_bytes: 16 << 20,
+            segment_bytes: DEFAULT_SEGMENT_BYTES,
             tail_bytes: 4 << 20,
             max_unwritten_bytes: 32 << 20,
             max_message_bytes: 1 << 20,
-            gather: Duration::from_micros(100),
+            gather: Gather::default(),
+            compress: false,
         }
     }
 }
@@ -87,9 +91,9 @@ impl StoreOptions {
         self
     }
 
-    /// Sets how long a sync may wait for more senders.
+    /// Sets what a group of appends waits for.
     #[must_use]
-    pub fn with_gather(mut self, gather: Duration) -> Self {
+    pub fn with_gather(mut self, gather: Gather) -> Self {
         self.gather = gather;
         self
     }
@@ -99,6 +103,18 @@ impl StoreOptions {
     pub(crate) fn room_for_drops(&self) -> Option<u64> {
         let spare = |max: u64| (self.segment_bytes * 4).max(max / 8).min(max / 2);
         self.max_bytes.map(|max| max - spare(max))
+    }
+
+    /// Sets whether messages are compressed.
+    #[must_use]
+    pub fn with_compression(mut self, compress: bool) -> Self {
+        self.compress = compress;
+        self
+    }
+
+    /// Returns how large a segment may be when names and heads are a large part of it.
+    pub(crate) fn largest_segment(&self) -> u64 {
+        self.max_bytes.map_or(u64::MAX, |max| max / 8).min(4 * DEFAULT_SEGMENT_BYTES).max(self.segment_bytes)
     }
 
     /// Returns the options with every value in the range that the format can hold.

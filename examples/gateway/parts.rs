@@ -101,7 +101,8 @@ pub(crate) async fn kept_registry(config: &Config) -> Fallible<Registry> {
 
 /// Adds store and subscriptions to a hub.
 pub(crate) fn stored(config: &Config, builder: HubBuilder) -> Fallible<HubBuilder> {
-    let mut options = StoreOptions::default().with_max_bytes(limits(config).max_store_bytes);
+    let options = StoreOptions::default().with_max_bytes(limits(config).max_store_bytes);
+    let mut options = options.with_compression(config.compress);
     if let Some(gather) = config.gather {
         options = options.with_gather(gather);
     }

@@ -43,7 +43,7 @@ pub fn log_recovery(data: &[u8]) {
 }
 
 fn open(disk: &CrashFs) -> (SegmentStore, edge_store::Recovery) {
-    let options = StoreOptions::default().with_gather(std::time::Duration::ZERO);
+    let options = StoreOptions::default().with_gather(edge_store::Gather::new(std::time::Duration::ZERO));
     SegmentStore::open_on(Arc::new(disk.clone()), "store", options).expect("damage is no error")
 }
 

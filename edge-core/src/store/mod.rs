@@ -212,13 +212,33 @@ pub struct Usage {
     pub written_bytes: u64,
     /// Syncs since the store was opened.
     pub syncs: u64,
+    /// Bytes of the messages, in their stored form, that are among those written, each message once; 0 where a store does
+    /// not count them.
+    pub message_bytes: u64,
+    /// Bytes of messages, among those written, that were written again to empty the place where they stood.
+    pub moved_bytes: u64,
 }
 
 impl Usage {
     /// Returns a usage with nothing written or synced.
     #[must_use]
     pub const fn new(used_bytes: u64, limit_bytes: Option<u64>) -> Self {
-        Self { used_bytes, limit_bytes, written_bytes: 0, syncs: 0 }
+        Self { used_bytes, limit_bytes, written_bytes: 0, syncs: 0, message_bytes: 0, moved_bytes: 0 }
+    }
+
+    /// Returns how many bytes were written for each byte of a message since the store was opened; `None` before the first
+    /// message.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut usage = edge_core::Usage::new(0, None);
+    /// assert_eq!(usage.write_amplification(), None);
+    /// (usage.written_bytes, usage.message_bytes) = (1050, 1000);
+    /// assert_eq!(usage.write_amplification(), Some(1.05));
+    /// ```
+    #[must_use]
+    pub fn write_amplification(&self) -> Option<f64> {
+        (self.message_bytes > 0).then(|| self.written_bytes as f64 / self.message_bytes as f64)
     }
 }
 

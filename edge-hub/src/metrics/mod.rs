@@ -254,6 +254,14 @@ impl Metrics {
             "Bytes that the store has written.",
             &written,
         );
+        let help = "Bytes of messages, among those written, each message once.";
+        gauge(out, "edge_store_message_bytes_total", "counter", help, &one(usage.message_bytes));
+        let help = "Bytes of messages that were written again to give space back.";
+        gauge(out, "edge_store_moved_bytes_total", "counter", help, &one(usage.moved_bytes));
+        if let Some(ratio) = usage.write_amplification() {
+            let help = "Bytes written for each byte of a message.";
+            gauge(out, "edge_store_write_amplification", "gauge", help, &[(String::new(), ratio)]);
+        }
         gauge(out, "edge_store_syncs_total", "counter", "Syncs of the store.", &one(usage.syncs));
         let mut lines = Vec::new();
         for (route, line) in &gauges.ledger.routes {

@@ -60,7 +60,9 @@ impl Verification {
                 Step::Record { position, header } => {
                     found.records += 1;
                     if let Some(Record::Message(record)) = Record::decode(&header, walker.payload()) {
-                        if Message::decode(Bytes::copy_from_slice(record.message)).is_err() {
+                        let mut stored = Vec::with_capacity(record.stored_len());
+                        record.copy_stored(&mut stored);
+                        if Message::decode(Bytes::from(stored)).is_err() {
                             let damage = found_damage(&shared.dir, number, position, walker.position());
                             found.damage.push(damage);
                         }

@@ -5,7 +5,8 @@ use edge_core::{Overflow, QueueId, RouteName};
 use super::index::put_index;
 use super::record::RecordHeader;
 use super::{
-    AFTER_SYNC, ALIGN, HEADER_BYTES, Header, Kind, LAST, RECORD_HEADER_BYTES, TARGET_BYTES, TargetEntry, seed,
+    AFTER_SYNC, ALIGN, HEADER_BYTES, Header, Kind, LAST, PACKED, RECORD_HEADER_BYTES, TARGET_BYTES,
+    TargetEntry, seed,
 };
 use crate::index::Extent;
 use crate::state::Tally;
@@ -35,9 +36,14 @@ impl Encoder {
         self.buffer.extend_from_slice(&header.encode());
     }
 
+    /// Goes on with a segment that has its header.
+    pub(crate) fn resume(&mut self, salt: u64, number: u64) {
+        self.seed = seed(salt, number);
+    }
+
     /// Says of the next record that all bytes before it were synced.
     pub(crate) fn after_sync(&mut self) {
-        self.flags = AFTER_SYNC;
+        self.flags |= AFTER_SYNC;
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -51,7 +57,12 @@ impl Encoder {
         self.flags = 0;
     }
 
-    /// Writes a message for the targets that `targets` returns, and returns how many there were.
+    /// Says of the next record that its message is compressed.
+    pub(crate) fn packed(&mut self) {
+        self.flags |= PACKED;
+    }
+
+    /// Writes a message for the targets that `targets` returns.
     pub(crate) fn message(
         &mut self,
         kind: Kind,

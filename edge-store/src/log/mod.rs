@@ -4,12 +4,14 @@ mod encode;
 #[cfg(test)]
 mod golden;
 mod index;
+mod pack;
 mod record;
 mod segment;
 mod walk;
 
 pub(crate) use encode::{Encoder, message_bytes};
 pub(crate) use index::{TRAILER_BYTES, index_position, read_index};
+pub(crate) use pack::{Packer, unpack, unpacked_len};
 pub(crate) use record::{Kind, Record, TargetEntry, expiry};
 pub(crate) use segment::{HEADER_BYTES, Header, file_name, file_number, seed};
 pub(crate) use walk::{Step, Walker};
@@ -24,8 +26,13 @@ pub(crate) const ALIGN: usize = 8;
 pub(crate) const LAST: u8 = 1;
 /// Flag: when this record was written, all bytes of the segment before it had been synced.
 pub(crate) const AFTER_SYNC: u8 = 2;
+/// Flag: the message is compressed.
+pub(crate) const PACKED: u8 = 4;
 /// The expiry that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
+/// Offsets are below this: a record that says otherwise is damage, whatever its checksum. A queue that takes a hundred
+/// thousand entries a second gets there in 44 years, and what all queues have together fits into 64 bits.
+pub(crate) const MAX_OFFSET: u64 = 1 << 47;
 /// Queue and route numbers are below this: a table by number stays small whatever the disk says.
 pub(crate) const MAX_NUMBERS: u32 = 1 << 16;
 

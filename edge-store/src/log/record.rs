@@ -2,7 +2,10 @@
 
 use edge_core::{DropCause, Overflow};
 
-use super::{NEVER, RECORD_HEADER_BYTES, TARGET_BYTES, get_u32, get_u64};
+use super::{
+    MAX_NUMBERS, MAX_OFFSET, NEVER, PACKED, RECORD_HEADER_BYTES, TARGET_BYTES, get_u32, get_u64, unpack,
+    unpacked_len,
+};
 use crate::state::Tally;
 
 /// Bytes of each cause in the record of an account.
@@ -134,13 +137,30 @@ pub(crate) enum Record<'a> {
 pub(crate) struct MessageRecord<'a> {
     pub(crate) enqueued: u64,
     targets: &'a [u8],
-    /// The message in its stored form.
+    /// Whether the message is compressed.
+    pub(crate) packed: bool,
+    /// The message as it stands there: in its stored form unless it is compressed.
     pub(crate) message: &'a [u8],
 }
 
 impl<'a> MessageRecord<'a> {
     pub(crate) fn targets(&self) -> impl Iterator<Item = TargetEntry> + use<'a> {
         self.targets.chunks_exact(TARGET_BYTES).filter_map(TargetEntry::decode)
+    }
+
+    /// Returns how long the message is in its stored form; of a compressed one that cannot be, as it stands there.
+    pub(crate) fn stored_len(&self) -> usize {
+        let packed = if self.packed { unpacked_len(self.message) } else { None };
+        packed.unwrap_or(self.message.len())
+    }
+
+    /// Adds the message in its stored form to `out`; nothing when it is not readable, which reads as damage.
+    pub(crate) fn copy_stored(&self, out: &mut Vec<u8>) {
+        if !self.packed {
+            out.extend_from_slice(self.message);
+        } else if unpack(self.message, out).is_none() {
+            tracing::debug!("a compressed message cannot be read");
+        }
     }
 }
 
@@ -152,7 +172,8 @@ impl<'a> Record<'a> {
                 let enqueued = get_u64(payload, 0)?;
                 let targets = (header.targets as usize).checked_mul(TARGET_BYTES)?.checked_add(8)?;
                 let message = payload.get(targets..)?;
-                Self::Message(MessageRecord { enqueued, targets: payload.get(8..targets)?, message })
+                let packed = header.flags & PACKED != 0;
+                Self::Message(MessageRecord { enqueued, targets: payload.get(8..targets)?, packed, message })
             }
             Kind::Queue => Self::Queue {
                 number: get_u32(payload, 0)?,
@@ -188,6 +209,28 @@ impl<'a> Record<'a> {
                 overflow: std::str::from_utf8(payload.get(8..)?).ok()?.parse().ok()?,
             },
         })
+    }
+}
+
+impl Record<'_> {
+    /// Returns whether the record can have been written: its numbers and offsets are in range.
+    pub(crate) fn is_possible(&self) -> bool {
+        let queue = |&number: &u32| number < MAX_NUMBERS;
+        match self {
+            Self::Message(message) => message
+                .targets()
+                .all(|target| queue(&target.queue) && queue(&target.route) && target.offset < MAX_OFFSET),
+            Self::Queue { number, head, next, .. } => {
+                queue(number) && *head <= MAX_OFFSET && *next <= MAX_OFFSET
+            }
+            Self::Route { number, .. } => queue(number),
+            Self::Trim { queue: number, head } => queue(number) && *head <= MAX_OFFSET,
+            Self::Hole { queue: number, from, to } => queue(number) && from <= to && *to <= MAX_OFFSET,
+            Self::Index(_) => true,
+            Self::Account { queue: number, route, .. } | Self::Policy { queue: number, route, .. } => {
+                queue(number) && queue(route)
+            }
+        }
     }
 }
 

@@ -60,14 +60,14 @@ impl Reader {
                     let wanted =
                         |t: &TargetEntry| t.queue == queue && (expected..place.to).contains(&t.offset);
                     let Some(target) = record.targets().find(wanted) else { continue };
-                    if !found.reserve(record.message.len()) {
+                    if !found.reserve(record.stored_len()) {
                         stopped_at = Some(position);
                         break;
                     }
                     copied.lose(expected, target.offset);
                     expected = target.offset + 1;
                     let start = copied.bytes.len();
-                    copied.bytes.extend_from_slice(record.message);
+                    record.copy_stored(&mut copied.bytes);
                     copied.entries.push((target, record.enqueued, start..copied.bytes.len()));
                 }
             }

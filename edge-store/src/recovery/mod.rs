@@ -1,5 +1,6 @@
 //! Opening what is there: reading the log, cutting its torn end, setting aside what is damaged.
 
+mod complete;
 mod into_state;
 mod replay;
 mod report;
@@ -31,6 +32,8 @@ pub(crate) struct Recovered {
     /// The number that no segment has had yet.
     pub(crate) next_segment: u64,
     pub(crate) salt: Option<u64>,
+    /// The newest segment, when it is whole but has no index.
+    unindexed: Option<u64>,
     /// Whether files may be changed.
     repairs: bool,
 }
@@ -54,6 +57,7 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, repairs: bool) -> Result<Recovere
         segments: Vec::new(),
         next_segment: files.last().map_or(1, |(newest, _)| newest.saturating_add(1)),
         salt: headers.iter().flatten().map(|header| header.salt).next_back().or_else(|| kept_salt(fs, dir)),
+        unindexed: None,
         repairs,
     };
     let files: Vec<_> =
@@ -65,11 +69,14 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, repairs: bool) -> Result<Recovere
     }
     if recovered.report.damage.is_empty() && !recovered.report.lost.is_empty() {
         // All that is there is whole, so what is missing was in segments that are gone.
-        recovered.report.removed = std::mem::take(&mut recovered.report.lost);
+        let nameless = recovered.replay.nameless();
+        recovered.report.lost.retain(|lost| !nameless.contains(lost));
+        recovered.report.removed = std::mem::replace(&mut recovered.report.lost, nameless);
         recovered.replay.give_up_gaps(DropCause::Removed);
     } else {
         recovered.replay.give_up_gaps(DropCause::Damaged);
     }
+    recovered.complete_newest(fs, dir)?;
     Ok(recovered)
 }
 
@@ -144,6 +151,9 @@ impl Recovered {
                 }
                 self.report.bytes_cut += found.unfinished;
             }
+            if is_newest && header.is_some() && found.damage.is_empty() && !found.ends_with_index {
+                self.unindexed = Some(number);
+            }
             if header.is_none() && !is_newest {
                 found.damage.insert(0, (0, HEADER_BYTES));
             }
@@ -203,3 +213,6 @@ fn remove(fs: &dyn Fs, dir: &Path, number: u64) -> Result<(), OpenError> {
     let path = dir.join(file_name(number));
     fs.remove(&path).map_err(OpenError::io("removing", &path))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,11 +11,16 @@ use crate::log::MAX_NUMBERS;
 use crate::state::{Tallies, lost_entries, lost_route};
 use crate::writer::{Ledger, LoggedQueue};
 
+/// Queues whose names are lost get another name, so many of them: a table by number stays small whatever the disk says.
+const MAX_NAMELESS: u32 = 4096;
+
 /// What the log says, read so far.
 #[derive(Debug, Default)]
 pub(crate) struct Replay {
     pub(crate) queues: BTreeMap<u32, ReplayedQueue>,
     routes: BTreeMap<u32, RouteName>,
+    /// What was in queues whose numbers are too high for queues without a name.
+    nameless: Vec<Lost>,
 }
 
 /// A queue, read so far.
@@ -75,13 +80,16 @@ impl Replay {
         for queue in self.queues.values_mut() {
             queue.finish();
         }
+        let named = self.queues.iter().filter(|(_, queue)| queue.id.is_some());
+        let named = named.map(|(&number, _)| number + 1).next_back().unwrap_or(0);
+        for (number, queue) in self.queues.split_off(&named.saturating_add(MAX_NAMELESS)) {
+            let entries = queue.waiting.iter().map(|(_, entries)| entries).sum::<u64>() + queue.gaps.total();
+            self.nameless.push(Lost { queue: lost_queue(number), entries });
+        }
         let known = self.queues.last_key_value().map_or(0, |(&number, _)| number + 1);
         for number in 0..known {
             let queue = self.queues.entry(number).or_default();
-            queue.id.get_or_insert_with(|| {
-                let endpoint = format!("lost-queue-{number}").parse().expect("a plain name parses");
-                QueueId::new(endpoint, Priority::DEFAULT)
-            });
+            queue.id.get_or_insert_with(|| lost_queue(number));
         }
     }
 
@@ -97,7 +105,13 @@ impl Replay {
         with_gaps
             .filter(|(_, entries)| *entries > 0)
             .map(|(queue, entries)| Lost { queue, entries })
+            .chain(self.nameless.iter().cloned())
             .collect()
+    }
+
+    /// Returns what was in queues that could not even get another name.
+    pub(super) fn nameless(&self) -> Vec<Lost> {
+        self.nameless.clone()
     }
 
     /// Gives up what is missing, and counts it: as damaged, or as removed when nothing else is wrong. Of which routes it
@@ -155,12 +169,16 @@ impl Replay {
     }
 }
 
+/// Returns the name of a queue whose name is lost to damage.
+fn lost_queue(number: u32) -> QueueId {
+    let endpoint = format!("lost-queue-{number}").parse().expect("a plain name parses");
+    QueueId::new(endpoint, Priority::DEFAULT)
+}
+
 impl ReplayedQueue {
     fn push(&mut self, entry: &Placed) {
-        if entry.offset < Offset::MAX {
-            self.next = self.next.max(entry.offset + 1);
-            self.extents.add(entry);
-        }
+        self.next = self.next.max(entry.offset + 1);
+        self.extents.add(entry);
     }
 
     fn add(&mut self, extent: &Extent) {

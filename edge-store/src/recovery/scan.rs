@@ -8,10 +8,10 @@ use super::Replay;
 use crate::OpenError;
 use crate::fs::Fs;
 use crate::fs::read_full;
-use crate::index::Placed;
+use crate::index::{Extent, Placed};
 use crate::log::{
-    AFTER_SYNC, HEADER_BYTES, LAST, MAX_NUMBERS, Record, Step, TRAILER_BYTES, TargetEntry, Walker, file_name,
-    index_position, read_index, seed,
+    AFTER_SYNC, HEADER_BYTES, Kind, LAST, MAX_NUMBERS, MAX_OFFSET, Record, Step, TRAILER_BYTES, TargetEntry,
+    Walker, file_name, index_position, read_index, seed,
 };
 use crate::state::Tally;
 
@@ -38,6 +38,8 @@ pub(super) struct Scanned {
     pub(super) unfinished: u64,
     /// Bytes that are no records, among those that count.
     pub(super) damage: Vec<(u64, u64)>,
+    /// Whether the last record that counts is an index.
+    pub(super) ends_with_index: bool,
 }
 
 /// What a record does to the replay.
@@ -74,10 +76,11 @@ pub(super) fn scan_index(
     let Some(Step::Record { header, .. }) = step else { return Ok(false) };
     let Some(Record::Index(payload)) = Record::decode(&header, walker.payload()) else { return Ok(false) };
     let Some(extents) = read_index(payload, segment.number) else { return Ok(false) };
-    if extents
-        .iter()
-        .any(|(queue, extent)| *queue >= MAX_NUMBERS || extent.routes.iter().any(|&r| r >= MAX_NUMBERS))
-    {
+    let is_possible = |(queue, extent): &(u32, Extent)| {
+        let routes = extent.routes.iter().all(|&route| route < MAX_NUMBERS);
+        *queue < MAX_NUMBERS && routes && extent.end() <= MAX_OFFSET
+    };
+    if !extents.iter().all(is_possible) {
         return Ok(false);
     }
     for (queue, extent) in extents {
@@ -118,6 +121,12 @@ pub(super) fn scan(
         match step {
             Step::Damage { from, to } => doubtful.push((from, to)),
             Step::Record { position, header } => {
+                let record = Record::decode(&header, walker.payload());
+                if record.as_ref().is_some_and(|record| !record.is_possible()) {
+                    tracing::error!(file = %path.display(), position, "a record has a number or an offset that cannot be");
+                    doubtful.push((position, walker.position()));
+                    continue;
+                }
                 if header.flags & AFTER_SYNC != 0 && position > HEADER_BYTES {
                     apply(&mut staged, replay);
                     found.damage.append(&mut doubtful);
@@ -125,13 +134,14 @@ pub(super) fn scan(
                     found.end = position;
                 }
                 let place = (segment.number, position, walker.position() - position);
-                stage(&mut staged, place, Record::decode(&header, walker.payload()));
+                stage(&mut staged, place, record);
                 staged_records += 1;
                 last_record_end = walker.position();
                 if header.flags & LAST != 0 && doubtful.is_empty() {
                     apply(&mut staged, replay);
                     found.records += std::mem::take(&mut staged_records);
                     found.end = walker.position();
+                    found.ends_with_index = header.kind == Kind::Index;
                 }
             }
         }
@@ -157,25 +167,19 @@ fn apply(staged: &mut Vec<Effect>, replay: &mut Replay) {
 fn stage(staged: &mut Vec<Effect>, place: (u64, u64, u64), record: Option<Record<'_>>) {
     let effect = match record {
         Some(Record::Message(message)) => {
-            let targets = message.targets().filter(|t| t.queue < MAX_NUMBERS && t.route < MAX_NUMBERS);
-            staged.extend(targets.map(|target| Effect::Entry(target.queue, placed(target, place))));
+            let entry = |target: TargetEntry| Effect::Entry(target.queue, placed(target, place));
+            staged.extend(message.targets().map(entry));
             return;
         }
-        Some(Record::Queue { number, head, next, priority, endpoint }) if number < MAX_NUMBERS => {
+        Some(Record::Queue { number, head, next, priority, endpoint }) => {
             Effect::Queue { number, head, next, priority, endpoint: endpoint.to_owned() }
         }
-        Some(Record::Route { number, name }) if number < MAX_NUMBERS => {
-            Effect::Route { number, name: name.to_owned() }
-        }
-        Some(Record::Trim { queue, head }) if queue < MAX_NUMBERS => Effect::Trim { queue, head },
-        Some(Record::Hole { queue, from, to }) if queue < MAX_NUMBERS => Effect::Hole { queue, from, to },
-        Some(Record::Account { queue, route, tally }) if queue < MAX_NUMBERS && route < MAX_NUMBERS => {
-            Effect::Account { queue, route, tally }
-        }
-        Some(Record::Policy { queue, route, overflow }) if queue < MAX_NUMBERS && route < MAX_NUMBERS => {
-            Effect::Policy { queue, route, overflow }
-        }
-        _ => return,
+        Some(Record::Route { number, name }) => Effect::Route { number, name: name.to_owned() },
+        Some(Record::Trim { queue, head }) => Effect::Trim { queue, head },
+        Some(Record::Hole { queue, from, to }) => Effect::Hole { queue, from, to },
+        Some(Record::Account { queue, route, tally }) => Effect::Account { queue, route, tally },
+        Some(Record::Policy { queue, route, overflow }) => Effect::Policy { queue, route, overflow },
+        Some(Record::Index(_)) | None => return,
     };
     staged.push(effect);
 }

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::queue::Exits;
 use super::{Queue, Refusal, State};
 use crate::index::{Bound, BoundList, TailRef};
-use crate::log::{MAX_NUMBERS, NEVER, expiry, message_bytes};
+use crate::log::{MAX_NUMBERS, MAX_OFFSET, NEVER, expiry, message_bytes};
 
 /// Target lists that are remembered by their address.
 const MAX_BOUND_LISTS: usize = 1024;
@@ -20,14 +20,37 @@ const MAX_BOUND_LISTS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) messages: Vec<Enqueue>,
-    /// For how many messages in a row which targets hold.
-    pub(crate) runs: Vec<(usize, BoundList)>,
+    pub(crate) runs: Runs,
     /// Names that the batch is the first to use.
     pub(crate) definitions: Vec<Definition>,
     /// Bytes of its message records.
     pub(crate) bytes: u64,
     pub(crate) level: Durability,
     pub(crate) receipt: Option<ReceiptSender>,
+}
+
+/// For how many messages in a row which targets hold; the one run of most batches needs no memory of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    first: Option<(usize, BoundList)>,
+    more: Vec<(usize, BoundList)>,
+}
+
+impl Runs {
+    fn last_mut(&mut self) -> Option<&mut (usize, BoundList)> {
+        self.more.last_mut().or(self.first.as_mut())
+    }
+
+    fn push(&mut self, run: (usize, BoundList)) {
+        match &self.first {
+            None => self.first = Some(run),
+            Some(_) => self.more.push(run),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &BoundList)> {
+        self.first.iter().chain(&self.more).map(|(count, bound)| (*count, bound))
+    }
 }
 
 /// A name that gets a number, and what goes with it.
@@ -75,27 +98,33 @@ impl State {
             return Ok(Taken::Now(level));
         }
         let mut definitions = Vec::new();
-        let plan = if self.has_room_for(&messages, bytes) {
-            None
+        let planned = if self.has_room_for(&messages, bytes) {
+            Ok(None)
         } else {
             self.heed(&messages, &mut definitions);
-            match self.plan(&messages) {
-                Ok(plan) => Some(plan),
-                Err(error) => {
-                    if !definitions.is_empty() {
-                        self.define(definitions);
-                    }
-                    return Err(error);
+            self.plan(&messages).map(Some)
+        };
+        let bound = planned.and_then(|plan| {
+            let runs = self.bind_all(&messages, &mut definitions)?;
+            self.check_offsets(&runs)?;
+            Ok((plan, runs))
+        });
+        let (plan, mut runs) = match bound {
+            Ok(bound) => bound,
+            Err(error) => {
+                // What has its number now keeps it.
+                if !definitions.is_empty() {
+                    self.define(definitions);
                 }
+                return Err(error);
             }
         };
-        let mut runs = self.bind_all(&messages, &mut definitions)?;
         if let Some(plan) = plan.as_ref().filter(|plan| !plan.dropped.is_empty()) {
-            (runs, bytes) = self.without(&messages, runs, plan, gone);
+            (runs, bytes) = self.without(&messages, &runs, plan, gone);
         }
         let mut rest = messages.as_slice();
-        for (count, bound) in &runs {
-            let (these, others) = rest.split_at(*count);
+        for (count, bound) in runs.iter() {
+            let (these, others) = rest.split_at(count);
             rest = others;
             for message in these {
                 self.push(message, bound);
@@ -112,7 +141,7 @@ impl State {
                 (Some(sender), Some(receipt))
             }
         };
-        self.mail.batches.push(Batch { messages, runs, definitions, bytes, level, receipt });
+        self.mail.put(Batch { messages, runs, definitions, bytes, level, receipt });
         Ok(answer.map_or(Taken::Now(level), Taken::Later))
     }
 
@@ -170,12 +199,12 @@ impl State {
     fn without(
         &mut self,
         messages: &[Enqueue],
-        runs: Vec<(usize, BoundList)>,
+        runs: &Runs,
         plan: &Plan,
         gone: &mut Vec<Gone>,
-    ) -> (Vec<(usize, BoundList)>, u64) {
-        let bounds = runs.into_iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, count));
-        let (mut runs, mut bytes): (Vec<(usize, BoundList)>, _) = (Vec::new(), 0);
+    ) -> (Runs, u64) {
+        let bounds = runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, count));
+        let (mut runs, mut bytes) = (Runs::default(), 0);
         for (at, (message, bound)) in messages.iter().zip(bounds).enumerate() {
             let is_dropped = |number: usize| plan.dropped.contains(&(at, number));
             let kept = if (0..bound.len()).any(is_dropped) {
@@ -185,7 +214,7 @@ impl State {
                 let kept = bound.iter().enumerate().filter(|(number, _)| !is_dropped(*number));
                 kept.map(|(_, target)| *target).collect()
             } else {
-                bound
+                bound.clone()
             };
             if !kept.is_empty() {
                 bytes += message_bytes(message.message.encoded().len(), kept.len());
@@ -223,6 +252,21 @@ impl State {
         }
     }
 
+    /// Refuses a batch for a queue whose offsets are used up; only a log that was made up gets there.
+    fn check_offsets(&self, runs: &Runs) -> Result<(), StoreError> {
+        for (messages, bound) in runs.iter() {
+            for queue in bound.iter().filter_map(|target| self.queues.get(target.queue as usize)) {
+                if queue.next.saturating_add(messages as u64) > MAX_OFFSET {
+                    return Err(StoreError::Io {
+                        what: format!("numbering the entries of {}", queue.id),
+                        source: Arc::new(std::io::Error::other("all offsets of the queue are used")),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn push(&mut self, message: &Enqueue, bound: &BoundList) {
         if bound.is_empty() {
             return;
@@ -257,8 +301,8 @@ impl State {
         &mut self,
         messages: &[Enqueue],
         definitions: &mut Vec<Definition>,
-    ) -> Result<Vec<(usize, BoundList)>, StoreError> {
-        let mut runs: Vec<(usize, BoundList)> = Vec::with_capacity(1);
+    ) -> Result<Runs, StoreError> {
+        let mut runs = Runs::default();
         let mut previous: Option<&Arc<[Target]>> = None;
         for message in messages {
             match runs.last_mut() {
@@ -272,6 +316,21 @@ impl State {
 
     /// Returns the targets with numbers for names; new names are defined.
     fn bind(
+        &mut self,
+        targets: &Arc<[Target]>,
+        definitions: &mut Vec<Definition>,
+    ) -> Result<BoundList, StoreError> {
+        if let Some((last, bound)) = &self.last_bound
+            && Arc::ptr_eq(last, targets)
+        {
+            return Ok(bound.clone());
+        }
+        let bound = self.find_or_bind(targets, definitions)?;
+        self.last_bound = Some((targets.clone(), bound.clone()));
+        Ok(bound)
+    }
+
+    fn find_or_bind(
         &mut self,
         targets: &Arc<[Target]>,
         definitions: &mut Vec<Definition>,
@@ -299,8 +358,8 @@ impl State {
 
     /// Lets the writer know of names that no batch uses yet.
     pub(super) fn define(&mut self, definitions: Vec<Definition>) {
-        let (messages, runs, level) = (Vec::new(), Vec::new(), Durability::Memory);
-        self.mail.batches.push(Batch { messages, runs, definitions, bytes: 0, level, receipt: None });
+        let (messages, runs, level) = (Vec::new(), Runs::default(), Durability::Memory);
+        self.mail.put(Batch { messages, runs, definitions, bytes: 0, level, receipt: None });
     }
 
     pub(super) fn queue_number(

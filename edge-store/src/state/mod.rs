@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) route_numbers: HashMap<RouteName, u32>,
     /// Target lists by their address; a list is kept as long as its address is used.
     bound: HashMap<usize, (Arc<[Target]>, BoundList)>,
+    /// The one that was used last.
+    last_bound: Option<(Arc<[Target]>, BoundList)>,
     pub(crate) tail: Tail,
     pub(crate) segments: BTreeMap<u64, Segment>,
     pub(crate) active: u64,
@@ -57,6 +59,8 @@ pub(crate) struct State {
     /// How long the file of the active segment was when it was begun.
     pub(crate) reserved: u64,
     pub(crate) written_bytes: u64,
+    /// Bytes of messages in their stored form, among those written.
+    pub(crate) message_bytes: u64,
     /// Bytes of messages that were moved, among those written.
     pub(crate) moved_bytes: u64,
     pub(crate) syncs: u64,
@@ -89,6 +93,8 @@ impl Segment {
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
     pub(crate) batches: Vec<Batch>,
+    /// How many messages are in them.
+    pub(crate) messages: usize,
     /// Bytes of all batches that are not on disk.
     pub(crate) unwritten_bytes: u64,
     /// Queues that entries have left, each once.
@@ -109,6 +115,17 @@ pub(crate) struct Mail {
     pub(crate) writer: Waiting,
 }
 
+/// A group of batches that need not wait for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// So many batches are enough.
+    pub(crate) batches: usize,
+    /// So many messages are enough.
+    pub(crate) messages: usize,
+    /// So many bytes are enough.
+    pub(crate) bytes: u64,
+}
+
 /// What the writer's thread is waiting for; waking it when it does not wait costs a system call for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Waiting {
@@ -119,11 +136,24 @@ pub(crate) enum Waiting {
     Anything,
     /// Anything that cannot wait for a second.
     Urgent,
-    /// So many batches, or anything urgent that is no batch.
-    Batches(usize),
+    /// A group that is large enough, or anything urgent that is no batch.
+    Group(Group),
 }
 
 impl Mail {
+    /// Adds a batch.
+    pub(crate) fn put(&mut self, batch: Batch) {
+        self.messages += batch.messages.len();
+        self.batches.push(batch);
+    }
+
+    /// Returns whether what waits makes a group.
+    pub(crate) fn holds(&self, group: &Group) -> bool {
+        self.batches.len() >= group.batches
+            || self.messages >= group.messages
+            || self.unwritten_bytes >= group.bytes
+    }
+
     /// Returns whether the writer should take the mail at once; `failed` says that its last attempt to write did.
     pub(crate) fn is_urgent(&self, failed: bool) -> bool {
         let work = if failed { self.retry } else { self.pressed || !self.batches.is_empty() };
@@ -139,7 +169,7 @@ impl Mail {
         let wakes = match self.writer {
             Waiting::Nothing => false,
             Waiting::Urgent => self.is_urgent(failed),
-            Waiting::Batches(count) => self.batches.len() >= count || self.is_more_urgent(),
+            Waiting::Group(group) => self.holds(&group) || self.is_more_urgent(),
             Waiting::Anything => self.is_urgent(failed) || !self.changed.is_empty(),
         };
         if wakes {
@@ -168,6 +198,7 @@ impl State {
             routes: Vec::new(),
             route_numbers: HashMap::new(),
             bound: HashMap::new(),
+            last_bound: None,
             segments: BTreeMap::new(),
             active: 0,
             file_bytes: 0,
@@ -178,6 +209,7 @@ impl State {
             unlearned: Vec::new(),
             reserved: 0,
             written_bytes: 0,
+            message_bytes: 0,
             moved_bytes: 0,
             syncs: 0,
             mail: Mail::default(),
@@ -278,6 +310,7 @@ impl State {
         let mut usage = Usage::new(self.used_bytes(), self.options.max_bytes);
         usage.written_bytes = self.written_bytes;
         usage.syncs = self.syncs;
+        (usage.message_bytes, usage.moved_bytes) = (self.message_bytes, self.moved_bytes);
         usage
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Indexed {
     pub(crate) position: u32,
     /// Bytes of the record.
     pub(crate) bytes: u32,
+    /// How many bytes less these are than when the entry was taken, for it was compressed.
+    pub(crate) saved: u32,
 }
 
 impl Indexed {
@@ -43,6 +45,7 @@ impl State {
                 segment.extents += 1;
             }
             segment.live += u64::from(entry.bytes);
+            queue.bytes = queue.bytes.saturating_sub(entry.saved.into());
         }
         self.held_bytes = (self.held_bytes + segment.held()).saturating_sub(held_before);
         self.tail.written(messages);

@@ -84,12 +84,16 @@ impl TwinFile {
                 redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked { dir: dir.to_owned() },
                 error => OpenError::io("opening", &path)(std::io::Error::other(error)),
             })?;
+        Self::start(database, &path)
+    }
+
+    fn start(database: Database, path: &Path) -> Result<Self, OpenError> {
         let database = Arc::new(database);
         worker::make_table(&database)
-            .map_err(|error| OpenError::io("writing", &path)(std::io::Error::other(error)))?;
+            .map_err(|error| OpenError::io("writing", path)(std::io::Error::other(error)))?;
         let (requests, mail) = mpsc::channel(MAX_WAITING);
         let thread =
-            worker::start(database.clone(), mail).map_err(OpenError::io("starting a thread for", dir))?;
+            worker::start(database.clone(), mail).map_err(OpenError::io("starting a thread for", path))?;
         let room = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
         Ok(Self { database, requests: Some(requests), room, thread: Some(thread) })
     }
@@ -186,5 +190,7 @@ impl fmt::Debug for TwinFile {
     }
 }
 
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod tests;

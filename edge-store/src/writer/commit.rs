@@ -21,6 +21,10 @@ impl Writer {
             self.unlink_dead();
         }
         self.flush()?;
+        if self.active.sealed && (!self.queued.is_empty() || self.ledger.has_news()) {
+            self.roll()?;
+        }
+        let started_at = self.active.position;
         while let Some(batch) = self.queued.front() {
             if self.is_full(batch.bytes) {
                 self.flush()?;
@@ -38,7 +42,12 @@ impl Writer {
         for receipt in self.written.drain(..) {
             receipt.send(Ok(Durability::Written));
         }
+        let mut sealed = Ok(());
         if sync || !self.synced.is_empty() || !self.dead.is_empty() {
+            if self.is_full(self.active.position.saturating_sub(started_at).min(self.segment_bytes / 2)) {
+                // The next group would not fit: the end of the segment is written now, for one sync does for both.
+                sealed = self.seal();
+            }
             self.sync()?;
         }
         self.last_group = self.synced.len();
@@ -51,6 +60,7 @@ impl Writer {
             }
             drop(held);
         }
+        sealed?;
         self.unlink_dead();
         Ok(())
     }
@@ -78,23 +88,32 @@ impl Writer {
                 }
             }
         }
-        let bounds = batch.runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, *count));
+        let bounds = batch.runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, count));
         for (message, bound) in batch.messages.iter().zip(bounds).filter(|(_, bound)| !bound.is_empty()) {
             left -= 1;
             let enqueued = message.enqueued.as_unix_ms();
             let position = u32::try_from(self.encoder.end(self.active.position)).unwrap_or(u32::MAX);
             let encoded = message.message.encoded();
-            let bytes = u32::try_from(message_bytes(encoded.len(), bound.len())).unwrap_or(u32::MAX);
+            let taken = message_bytes(encoded.len(), bound.len());
+            let packed = self.packer.as_mut().and_then(|packer| packer.pack(encoded));
+            if packed.is_some() {
+                self.encoder.packed();
+            }
+            let stands = packed.unwrap_or(encoded);
+            let bytes = message_bytes(stands.len(), bound.len());
+            let saved = u32::try_from(taken - bytes).unwrap_or(u32::MAX);
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
             let (ledger, entries) = (&mut self.ledger, &mut self.encoded.entries);
             let targets = bound.iter().map(|target| {
                 let (queue, route) = (target.queue, target.route);
                 let expires = expiry(enqueued, target.time_to_live_ms);
                 let offset = ledger.next_offset(queue);
-                entries.push(Indexed { queue, route, offset, expires, position, bytes });
+                entries.push(Indexed { queue, route, offset, expires, position, bytes, saved });
                 TargetEntry { queue, route, offset, expires }
             });
-            self.encoder.message(Kind::Message, left == 0, enqueued, targets, encoded);
+            self.encoder.message(Kind::Message, left == 0, enqueued, targets, stands);
             self.encoded.messages += 1;
+            self.encoded.message_bytes += encoded.len() as u64;
         }
         self.encoded.bytes += batch.bytes;
         match (batch.receipt.take(), batch.level) {
@@ -140,12 +159,16 @@ impl Writer {
         let encoded = &mut self.encoded;
         let mut state = self.shared.lock();
         state.publish(&encoded.entries, encoded.messages, encoded.bytes, self.active.position);
+        state.message_bytes += std::mem::take(&mut encoded.message_bytes);
         if !encoded.moved.is_empty() {
             state.moved(encoded.moved_from, &mut encoded.moved);
             state.moved_bytes += encoded.moved_bytes;
         }
         drop(state);
         self.encoder.clear();
+        if let Some(packer) = &mut self.packer {
+            packer.shrink();
+        }
         encoded.entries.clear();
         encoded.entries.shrink_to(16 * 1024);
         encoded.moved.clear();

@@ -9,12 +9,12 @@ mod worker;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use edge_core::{ReceiptSender, StoreError};
 
+use crate::Gather;
 use crate::fs::{FsFile, FsLock};
-use crate::log::Encoder;
+use crate::log::{Encoder, Packer};
 use crate::shared::Shared;
 use crate::state::{Batch, Indexed};
 
@@ -28,15 +28,21 @@ pub(crate) struct Writer {
     /// Held until the writer ends.
     lock: Option<Box<dyn FsLock>>,
     segment_bytes: u64,
+    /// The size that a segment may have when much is said at its beginning.
+    largest_segment: u64,
     /// Whether the files may not grow beyond a limit.
     has_quota: bool,
-    gather: Duration,
+    gather: Gather,
     /// How many senders the last sync answered.
     last_group: usize,
+    /// How often in a row trims were noted without a sync.
+    unsynced_notes: u32,
     /// What the log says so far.
     ledger: Ledger,
     active: Active,
     encoder: Encoder,
+    /// Compresses messages, where that is asked for.
+    packer: Option<Packer>,
     /// What the encoder holds.
     encoded: Encoded,
     /// Batches that are not encoded yet.
@@ -76,6 +82,8 @@ struct Active {
     reserved: u64,
     /// Where the segment ended when its index was written last.
     indexed: u64,
+    /// Whether nothing more is to be written to it.
+    sealed: bool,
     /// Whether the name of the file may be lost with the power.
     name_unsynced: bool,
 }
@@ -86,6 +94,7 @@ struct Encoded {
     entries: Vec<Indexed>,
     messages: u64,
     bytes: u64,
+    message_bytes: u64,
     /// Entries that stand in the segment `moved_from` too.
     moved: Vec<Indexed>,
     moved_from: u64,

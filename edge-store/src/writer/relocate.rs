@@ -84,8 +84,11 @@ impl Writer {
                     self.encoded.moved.extend(targets.iter().map(|target| {
                         let (queue, route, offset, expires) =
                             (target.queue, target.route, target.offset, target.expires);
-                        Indexed { queue, route, offset, expires, position, bytes }
+                        Indexed { queue, route, offset, expires, position, bytes, saved: 0 }
                     }));
+                    if message.packed {
+                        self.encoder.packed();
+                    }
                     self.encoder.message(
                         Kind::Message,
                         true,

@@ -7,11 +7,14 @@ use edge_core::StoreError;
 
 use super::{Active, Encoded, Failure, Ledger, Writer, write_error};
 use crate::fs::{FsFile, FsLock};
-use crate::log::{Encoder, Header, file_name};
+use crate::log::{Encoder, Header, Packer, file_name};
 use crate::shared::Shared;
 
 /// The smallest dead active segment that is given back.
 const MIN_DEAD_BYTES: u64 = 4096;
+/// A segment is so many times as large as the names and heads at its beginning, where the limit of the store allows: they
+/// are a small part of what is written, however many queues there are.
+const SNAPSHOTS: u64 = 16;
 
 impl Writer {
     /// Begins the segment `number`: it is durable, and the first of what is written from now on.
@@ -31,11 +34,14 @@ impl Writer {
             lock: Some(lock),
             segment_bytes: options.segment_bytes,
             has_quota: options.max_bytes.is_some(),
+            largest_segment: options.largest_segment(),
             gather: options.gather,
             last_group: 0,
+            unsynced_notes: 0,
             ledger,
             active,
             encoder: Encoder::new(),
+            packer: options.compress.then(Packer::new),
             encoded: Encoded::default(),
             queued: std::collections::VecDeque::new(),
             written: Vec::new(),
@@ -64,26 +70,36 @@ impl Writer {
     /// Returns whether `more` bytes belong into the next segment.
     pub(super) fn is_full(&self, more: u64) -> bool {
         let end = self.encoder.end(self.active.position);
-        end > self.active.snapshot_end
-            && end + more > self.segment_bytes.max(self.active.snapshot_end.saturating_mul(2))
+        let wished = self.active.snapshot_end.saturating_mul(SNAPSHOTS).min(self.largest_segment);
+        let limit = self.segment_bytes.max(wished).max(self.active.snapshot_end.saturating_mul(2));
+        self.active.sealed || (end > self.active.snapshot_end && end + more > limit)
     }
 
     /// Puts the next segment in the place of the active one; all that is encoded has been written.
     pub(super) fn roll(&mut self) -> Result<(), Failure> {
-        self.write_index()?;
-        self.cut_reserve()?;
+        self.seal()?;
         self.sync()?;
         let number = self.active.number + 1;
         let next = match self.spare.take() {
             Some(spare) => self.recycle(spare, number)?,
             None => self.shared.fs.create(&self.shared.path(number)).map(|file| Active::new(number, file)),
         };
-        let next = next
-            .map_err(|error| Failure::Write(write_error(format!("creating {}", file_name(number)), error)))?;
-        self.active = next;
+        self.active = next.map_err(|error| {
+            // Until there is another one, what has room in this one may go there.
+            self.active.sealed = false;
+            Failure::Write(write_error(format!("creating {}", file_name(number)), error))
+        })?;
         self.begin_segment();
         self.shared.lock().seal_active(number, self.active.reserved);
         self.rolled = true;
+        Ok(())
+    }
+
+    /// Completes the active segment, but for a sync.
+    pub(super) fn seal(&mut self) -> Result<(), Failure> {
+        self.write_index()?;
+        self.cut_reserve()?;
+        self.active.sealed = true;
         Ok(())
     }
 
@@ -175,7 +191,8 @@ impl Writer {
     /// Returns whether it did; when the disk has no room for a new segment, it does not.
     pub(super) fn drop_dead_active(&mut self, at_least: u64) -> Result<bool, Failure> {
         let dead = self.shared.lock().dead_active_bytes();
-        let worth = at_least.max(MIN_DEAD_BYTES).max(self.active.snapshot_end.saturating_mul(2));
+        let snapshots = if at_least == 0 { 2 } else { SNAPSHOTS };
+        let worth = at_least.max(MIN_DEAD_BYTES).max(self.active.snapshot_end.saturating_mul(snapshots));
         if dead.is_none_or(|bytes| bytes < worth) {
             return Ok(false);
         }
@@ -249,6 +266,7 @@ impl Active {
             snapshot_end: 0,
             reserved: 0,
             indexed: 0,
+            sealed: false,
             name_unsynced: true,
         }
     }

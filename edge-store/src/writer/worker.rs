@@ -10,8 +10,12 @@ use super::{Failure, Writer};
 use crate::shared::Shared;
 use crate::state::{Refusal, State, Waiting};
 
-/// After so much quiet, trims and what else was not synced is synced, and what failed is tried again.
+/// After so much quiet, what was not synced is synced, and what failed is tried again.
 const QUIET: Duration = Duration::from_secs(1);
+/// Trims that no batch takes along are written after this: a process that is killed delivers little twice.
+const NOTED_AFTER: Duration = Duration::from_millis(50);
+/// So many of these make a time of quiet.
+const NOTES: u32 = 20;
 
 /// What the writer found in the mail, besides batches.
 #[derive(Debug, Default)]
@@ -108,23 +112,32 @@ impl Writer {
     fn wait(&mut self) -> Work {
         let shared = self.shared.clone();
         let mut state = shared.lock();
-        let mut quiet = false;
+        let mut quiet = self.unsynced_notes >= NOTES;
         let moves = self.relocation.is_some() && self.failed.is_none();
         while !quiet && !moves && !state.mail.is_urgent(self.failed.is_some()) {
             let mail = &mut state.mail;
             let unsynced = self.active.synced < self.active.position;
-            if self.failed.is_some() || unsynced || !mail.changed.is_empty() || self.ledger.has_news() {
+            if self.failed.is_none() && !mail.changed.is_empty() {
+                let over;
+                (state, over) = doze(&shared, state, Waiting::Urgent, NOTED_AFTER);
+                if over {
+                    self.unsynced_notes += 1;
+                    return self.take(&mut state, false);
+                }
+            } else if self.failed.is_some() || unsynced || !mail.changed.is_empty() || self.ledger.has_news()
+            {
                 (state, quiet) = doze(&shared, state, Waiting::Urgent, QUIET);
             } else {
                 mail.writer = Waiting::Anything;
                 state = shared.mail.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
-        let group = self.last_group;
-        if group > state.mail.batches.len() && !state.mail.batches.is_empty() && !state.mail.is_more_urgent()
-        {
-            (state, _) = doze(&shared, state, Waiting::Batches(group), self.gather);
+        let group = self.gather.group(self.last_group);
+        let mail = &state.mail;
+        if !mail.batches.is_empty() && !mail.holds(&group) && !mail.is_more_urgent() {
+            (state, _) = doze(&shared, state, Waiting::Group(group), self.gather.at_most);
         }
+        self.unsynced_notes = 0;
         self.take(&mut state, quiet)
     }
 
@@ -146,6 +159,7 @@ impl Writer {
     fn take_news(&mut self, state: &mut State) {
         let mail = &mut state.mail;
         self.queued.extend(mail.batches.drain(..));
+        mail.messages = 0;
         mail.batches.shrink_to(8 * 1024);
         self.dead.append(&mut mail.dead);
         self.ledger.note_news(state);

@@ -53,6 +53,8 @@ struct Queue {
     removed_below: Offset,
     /// Whether that has happened: such entries are on the account of nobody knows which route.
     was_removed: bool,
+    /// How many those were: that some of them had made room is forgotten with the trim.
+    removed: usize,
 }
 
 #[derive(Debug)]
@@ -73,11 +75,12 @@ pub(crate) struct World {
     pub(crate) causes: BTreeSet<&'static str>,
 }
 
-fn options() -> StoreOptions {
+fn options(compress: bool) -> StoreOptions {
     StoreOptions::default()
         .with_segment_bytes(SEGMENT_BYTES)
         .with_tail_bytes(3000)
         .with_max_bytes(LIMIT_BYTES)
+        .with_compression(compress)
 }
 
 const SEGMENT_BYTES: u64 = 16 * 1024;
@@ -88,9 +91,10 @@ const OTHER_FILES_BYTES: u64 = 64;
 const LIMIT_BYTES: u64 = 130_000;
 
 impl World {
-    pub(crate) fn new(random: Random, crash: Crash) -> Self {
+    pub(crate) fn new(mut random: Random, crash: Crash) -> Self {
         let fs = CrashFs::new();
-        let (store, _) = SegmentStore::open_on(Arc::new(fs.clone()), "dir", options()).unwrap();
+        let options = options(random.one_in(2));
+        let (store, _) = SegmentStore::open_on(Arc::new(fs.clone()), "dir", options).unwrap();
         Self {
             random,
             crash,
@@ -163,7 +167,12 @@ impl World {
         let count = 1 + self.random.below(5);
         for _ in 0..count {
             self.counter += 1;
-            let body = [&self.counter.to_le_bytes()[..], &vec![7; self.random.below(3000) as usize]].concat();
+            let mut filler = vec![7; self.random.below(3000) as usize];
+            if self.random.one_in(2) {
+                // What does not compress.
+                filler.fill_with(|| self.random.next() as u8);
+            }
+            let body = [&self.counter.to_le_bytes()[..], &filler].concat();
             let mut targets = Vec::new();
             for name in ["a", "b", "c"] {
                 if self.random.one_in(2) {
@@ -221,7 +230,8 @@ impl World {
         let told = self.drops.iter().chain(self.batches.iter().flat_map(|batch| &batch.drops));
         let of_queue =
             told.filter(|((queue, _, cause), _)| queue == id && *cause != DropCause::OverflowNewest);
-        of_queue.map(|(_, &entries)| entries as usize).sum()
+        let removed = self.queues.get(id).map_or(0, |queue| queue.removed);
+        of_queue.map(|(_, &entries)| entries as usize).sum::<usize>() + removed
     }
 
     fn trim(&mut self, store: &SegmentStore) {
@@ -276,7 +286,8 @@ impl World {
             Crash::Kill => self.fs.after_kill(),
             Crash::Close | Crash::PowerLoss => self.fs.after_power_loss(self.random.next()),
         };
-        let (store, recovery) = SegmentStore::open_on(Arc::new(self.fs.clone()), "dir", options()).unwrap();
+        let options = options(self.random.one_in(2));
+        let (store, recovery) = SegmentStore::open_on(Arc::new(self.fs.clone()), "dir", options).unwrap();
         assert!(recovery.damage.is_empty() && recovery.lost.is_empty(), "{recovery}");
         let mut next = BTreeMap::new();
         for state in store.queues() {
@@ -287,6 +298,7 @@ impl World {
             assert!(self.broke, "a trim must be noted before its segment goes: {recovery}");
             let model = self.queues.get_mut(&removed.queue).unwrap();
             (model.removed_below, model.was_removed) = (model.trimmed, true);
+            model.removed += removed.entries as usize;
         }
         for batch in &self.batches {
             if batch.ends.is_empty() {

@@ -6,12 +6,13 @@ mod routes;
 mod service;
 mod values;
 
-use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use edge_core::{DeviceId, Durability};
 use edge_hub::{DeliveryPolicy, IdentityAuth, IdentityEntry, Policies, RouteSpec};
+use edge_store::Gather;
 use edge_transport::iothub::{SasKey, Thumbprint};
 use edge_transport::upstream::{
     BrokerUrl, MqttUpstreamOptions, MqttVersion, PropertyPlacement, TopicTemplate,
@@ -52,8 +53,10 @@ pub(crate) struct Config {
     pub(crate) durability: Durability,
     /// The most bytes that the store may hold; `None` is no limit but the disk.
     pub(crate) max_bytes: Option<u64>,
-    /// How long the store gathers what is synced together; `None` is the store's own choice.
-    pub(crate) gather: Option<Duration>,
+    /// What the store waits for before it syncs; `None` is the store's own choice.
+    pub(crate) gather: Option<Gather>,
+    /// Whether the store compresses messages.
+    pub(crate) compress: bool,
     /// What routes ask of the store.
     pub(crate) route_policies: Policies,
     /// Where `$upstream` is.
@@ -187,6 +190,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         durability: kept.1,
         max_bytes: kept.2,
         gather: kept.4,
+        compress: kept.5,
         route_policies,
         upstream,
         delivery,
@@ -289,21 +293,33 @@ fn auth(section: &mut Section<'_, '_>) -> Option<IdentityAuth> {
     }
 }
 
-type Kept = (Option<Duration>, Durability, Option<u64>, Policies, Option<Duration>);
+type Kept = (Option<Duration>, Durability, Option<u64>, Policies, Option<Gather>, bool);
 
 fn store_and_forward(section: &mut Section<'_, '_>) -> Kept {
     let seconds = section.integer("time_to_live_secs", -1..=i64::from(i32::MAX)).unwrap_or(-1);
     let durability = section.parsed("durability").unwrap_or_default();
     let max_bytes = section.parsed::<Bytes>("max_bytes").map(|bytes| bytes.0);
     let policies = delivery::policies(section);
-    let gather = section.integer("gather_ms", 0..=1000).and_then(|ms| u64::try_from(ms).ok());
-    (
-        u64::try_from(seconds).ok().map(Duration::from_secs),
-        durability,
-        max_bytes,
-        policies,
-        gather.map(Duration::from_millis),
-    )
+    let gather = gather(section);
+    let compress = section.boolean("compress").unwrap_or(false);
+    (u64::try_from(seconds).ok().map(Duration::from_secs), durability, max_bytes, policies, gather, compress)
+}
+
+fn gather(section: &mut Section<'_, '_>) -> Option<Gather> {
+    let at_most = section.integer("gather_ms", 0..=60_000).and_then(|ms| u64::try_from(ms).ok());
+    let bytes = section.parsed::<Bytes>("gather_bytes").map(|bytes| bytes.0);
+    let messages = section.integer("gather_messages", 1..=1_000_000).and_then(|n| usize::try_from(n).ok());
+    let Some(at_most) = at_most else {
+        if bytes.is_some() || messages.is_some() {
+            let at = section.at();
+            section
+                .mistake(at, "gather_bytes and gather_messages need `gather_ms = MILLISECONDS` beside them");
+        }
+        return None;
+    };
+    let gather =
+        Gather::new(Duration::from_millis(at_most)).with_messages(messages.and_then(NonZeroUsize::new));
+    Some(bytes.map_or(gather, |bytes| gather.with_bytes(bytes)))
 }
 
 fn upstream(section: &mut Section<'_, '_>, base: &Path, state_dir: &Path) -> Option<Upstream> {

@@ -83,6 +83,9 @@ raw = { route = "FROM /messages/* INTO $upstream", durability = "written" }
 [store_and_forward]
 durability = "synced"
 gather_ms = 5
+gather_bytes = "64KiB"
+gather_messages = 300
+compress = true
 [store_and_forward.classes.0]
 durability = "memory"
 [upstream]
@@ -104,7 +107,9 @@ free_up_to = 1
         (other(Priority::new(0).unwrap()), other(Priority::DEFAULT)),
         (Some(Durability::Memory), None)
     );
-    assert_eq!(config.gather, Some(Duration::from_millis(5)));
+    let gather = Gather::new(Duration::from_millis(5)).with_bytes(64 << 10);
+    assert!(config.compress);
+    assert_eq!(config.gather, Some(gather.with_messages(NonZeroUsize::new(300))));
     let delivery = config.delivery;
     assert_eq!(delivery.order, Order::NewestFirst { above: 1000 });
     assert_eq!(delivery.in_flight, InFlight::messages(100).bytes(256 << 10));
@@ -159,6 +164,14 @@ fn each_mistake_says_where_and_what_instead() {
     check(
         "device_id = \"e\"\n[routes]\na = { route = \"FROM /* INTO $upstream\", priority = 10 }",
         "gateway.toml:3:52: priority must be a whole number from 0 to 9",
+    );
+    check(
+        "device_id = \"e\"\n[store_and_forward]\ngather_messages = 0\ngather_ms = 5",
+        "gateway.toml:3:19: gather_messages must be a whole number from 1 to 1000000",
+    );
+    check(
+        "device_id = \"e\"\n[store_and_forward]\ngather_bytes = \"1MiB\"",
+        "gateway.toml:2:1: gather_bytes and gather_messages need `gather_ms = MILLISECONDS` beside them",
     );
     check(
         "device_id = \"e\"\n[listen]\nmqtt = 8883",

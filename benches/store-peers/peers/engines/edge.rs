@@ -61,3 +61,17 @@ pub(crate) fn message(seed: u64, bytes: usize) -> Message {
     };
     of(&(overhead..bytes).map(|_| random()).collect::<Vec<u8>>())
 }
+
+/// Returns a message of about `bytes` bytes in its stored form, with a body of JSON as devices send it.
+pub(crate) fn json_message(seed: u64, bytes: usize) -> Message {
+    let mut body = format!(r#"{{"device":"press-{}","time":"2026-11-21T15:{:02}:07Z","values":["#, seed % 40, seed % 60);
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    while body.len() + 80 < bytes {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (value, place) = (state >> 50, state >> 62);
+        let name = ["temperature", "pressure", "vibration", "current"][usize::try_from(place).unwrap_or(0)];
+        body.push_str(&format!(r#"{{"name":"{name}","value":{}.{:02},"quality":"good"}},"#, value / 100, value % 100));
+    }
+    body.push_str("null]}");
+    Message::builder(&Source::telemetry()).body(body.as_bytes()).build()
+}

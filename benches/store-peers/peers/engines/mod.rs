@@ -16,7 +16,7 @@ use edge_core::{Message, Receipt};
 use crate::Fallible;
 use crate::group::Group;
 
-pub(crate) use edge::{Edge, message, queue, targets};
+pub(crate) use edge::{Edge, json_message, message, queue, targets};
 
 /// A durable queue.
 pub(crate) trait Queue: Debug + Send + Sync {

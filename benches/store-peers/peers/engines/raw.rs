@@ -11,6 +11,8 @@ use crate::Fallible;
 
 const SEGMENT_BYTES: u64 = 64 << 20;
 const ZEROS: usize = 1 << 20;
+/// What is written with one call: it is still in the cache of the processor then.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// A bare log.
 #[derive(Debug)]
@@ -46,6 +48,17 @@ impl Raw {
         Ok(Self { dir, file, number: 0, position: 0, buffer: Vec::new(), recycles: true })
     }
 
+    fn write(&mut self) -> Fallible<()> {
+        if self.position + self.buffer.len() as u64 > SEGMENT_BYTES {
+            self.file.sync_data()?;
+            self.roll()?;
+        }
+        self.file.write_all_at(&self.buffer, self.position)?;
+        self.position += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
     fn roll(&mut self) -> Fallible<()> {
         self.number += 1;
         self.position = 0;
@@ -71,12 +84,11 @@ impl Engine for Raw {
             self.buffer.extend_from_slice(&hasher.finalize().to_le_bytes());
             self.buffer.extend_from_slice(&number.to_le_bytes());
             self.buffer.extend_from_slice(bytes);
+            if self.buffer.len() >= PIECE_BYTES {
+                self.write()?;
+            }
         }
-        if self.position + self.buffer.len() as u64 > SEGMENT_BYTES {
-            self.roll()?;
-        }
-        self.file.write_all_at(&self.buffer, self.position)?;
-        self.position += self.buffer.len() as u64;
+        self.write()?;
         self.file.sync_data()?;
         Ok(())
     }

@@ -6,7 +6,8 @@ use edge_core::{Durability, Enqueue, MessageStore, ReadLimit, StoreError, Timest
 use edge_store::{SegmentStore, StoreOptions};
 use tokio::runtime::Builder;
 
-use crate::engines::{queue, targets};
+use crate::cost::Cost;
+use crate::engines::{json_message, queue, targets};
 use crate::{Fallible, load};
 
 const MESSAGE_BYTES: u64 = 1024;
@@ -18,8 +19,14 @@ const STUCK: u64 = 10;
 pub(super) fn run(case: &str, dir: &Path, records: u64) -> Fallible<()> {
     let (open, stuck) = (queue("$upstream"), queue("stuck"));
     let (to_open, to_stuck) = (targets(std::slice::from_ref(&open))?, targets(std::slice::from_ref(&stuck))?);
-    let messages = load::messages(1024);
-    let (store, _) = SegmentStore::open(dir, StoreOptions::default())?;
+    let messages: std::sync::Arc<[_]> = if case.starts_with("json") {
+        (0..1024).map(|seed| json_message(seed, 1024)).collect()
+    } else {
+        load::messages(1024)
+    };
+    let options = StoreOptions::default().with_compression(case == "json-compressed");
+    let (store, _) = SegmentStore::open(dir, options)?;
+    let cost = Cost::now();
     let has_stuck = case == "slow-endpoint";
     Builder::new_current_thread().build()?.block_on(async {
         for first in (0..records).step_by(BATCH as usize) {
@@ -38,11 +45,13 @@ pub(super) fn run(case: &str, dir: &Path, records: u64) -> Fallible<()> {
         store.flush().await?;
         Ok::<(), StoreError>(())
     })?;
+    println!("cpu_us {}", cost.spent().cpu.as_secs_f64() * 1e6 / records as f64);
     let usage = store.usage();
     let waiting = store.queue(&stuck).map_or(0, |state| state.len()) * MESSAGE_BYTES;
     let queued = (records * MESSAGE_BYTES) as f64;
     println!("written {}", usage.written_bytes as f64 / queued);
-    println!("moved {}", store.moved_bytes() as f64 / queued);
+    println!("metric {}", usage.write_amplification().unwrap_or(0.0));
+    println!("moved {}", usage.moved_bytes as f64 / queued);
     println!("disk_x {}", usage.used_bytes as f64 / waiting as f64);
     println!("disk_mib {}", usage.used_bytes as f64 / 1048576.0);
     Ok(())
