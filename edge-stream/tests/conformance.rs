@@ -1,5 +1,6 @@
 //! The endpoint kit: windows that send on what they cannot read pass everything through.
 
+#[allow(dead_code, reason = "shared by several tests, which each use a part")]
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! What survives when the process ends at any moment, and what is on the disk is cut at any byte.
 
+#[allow(dead_code, reason = "shared by several tests, which each use a part")]
 mod support;
 
 use std::collections::BTreeMap;

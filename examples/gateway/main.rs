@@ -10,6 +10,7 @@ mod sensor;
 mod signals;
 mod start;
 mod status;
+mod windows;
 mod zero;
 
 use std::process::ExitCode;

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::parts::{self, Doors};
 use crate::sensor::{self, Sensor};
 use crate::signals::{self, Request};
-use crate::{status, zero};
+use crate::{status, windows, zero};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -76,10 +76,15 @@ async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> 
     let tls = TlsServer::new(&certificate)?;
     let registry = Arc::new(parts::kept_registry(&config).await?);
     let builder = parts::stored(&config, parts::hub(&config, registry.clone()))?;
-    let builder = builder.endpoint(parts::upstream(&config)?);
+    let mut builder = builder.endpoint(parts::upstream(&config)?);
+    let windows = windows::open(&config)?;
+    for windows in &windows {
+        builder = builder.endpoint(windows.clone());
+    }
     let (builder, doors) = parts::listeners(&config, &tls, zero, builder).await?;
     let hub = builder.build().map_err(|e| format!("routes:\n{e}"))?;
     let handle = hub.handle();
+    windows::connect(&windows, &config, &handle)?;
     if zero {
         let strings = zero::write_connection_strings(&config)?;
         zero::introduce(&config, &doors, ca.as_deref(), &strings);
@@ -97,6 +102,7 @@ async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> 
         report = hub.run(stop) => report?,
         () = signals => return Err("the signals ended".into()),
         () = status::show(handle) => return Err("the status ended".into()),
+        () = windows::run(windows) => return Err("the windows ended".into()),
         () = simulate(sensor) => return Err("the sensor ended".into()),
     };
     let stored = report.ledger.total.stored;

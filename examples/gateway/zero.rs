@@ -61,6 +61,13 @@ policies = [
 [routes]
 telemetry = "FROM /messages/* INTO $upstream"
 
+# [[windows]]                    # means of 10 seconds of each device; restart the gateway to begin
+# name = "means"                 # its results leave by /messages/modules/means/outputs/results
+# window = {{ type = "tumbling", size = "10s" }}    # or hopping, sliding, session
+# values = {{ mean = "avg($body.temperature)", p99 = "percentile($body.temperature, 99)" }}
+# A route leads messages in; what modules send is left out, or the results would come round again:
+# in = "FROM /messages/* WHERE NOT is_defined($connectionModuleId) INTO BrokeredEndpoint(\"/modules/means/inputs/in\")"
+
 [store_and_forward]
 time_to_live_secs = -1           # messages wait for ever
 durability = "synced"

@@ -128,7 +128,7 @@ impl Exact {
         }
     }
 
-    /// Passes carries on: all digits but the last are from 0 to 2^32 − 1, none at the ends is zero.
+    /// Passes carries on: all digits but the last are from 0 to 2^32 − 1, none at the ends is zero or only a sign.
     fn carry(&mut self) {
         let mut carry = 0;
         for digit in &mut self.digits {
@@ -146,6 +146,13 @@ impl Exact {
         if zeros > 0 {
             self.digits.drain(..zeros);
             self.base += i32::try_from(zeros).unwrap_or_default();
+        }
+        // A sign that goes on over many digits is said once, so that equal sums have equal digits.
+        while self.digits.len() > 1 && self.digits.last() == Some(&-1) {
+            self.digits.pop();
+            if let Some(top) = self.digits.last_mut() {
+                *top -= 1 << 32;
+            }
         }
         if self.digits.is_empty() {
             self.base = 0;

@@ -3,6 +3,8 @@
 mod big;
 mod exact;
 mod group;
+#[cfg(test)]
+mod laws;
 
 pub(crate) use exact::{Exact, Scaled};
 pub(crate) use group::{Group, Needs, Rules, Stats};

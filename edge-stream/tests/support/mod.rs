@@ -17,6 +17,8 @@ pub(crate) struct Far {
     pub(crate) taken: Vec<Message>,
     pub(crate) fails: bool,
     pub(crate) withholds: bool,
+    /// Where what was taken is written.
+    file: Option<std::fs::File>,
     held: VecDeque<(ReceiptSender, Vec<Message>)>,
 }
 
@@ -27,6 +29,13 @@ pub(crate) struct Gateway(Arc<Mutex<Far>>, Arc<Notify>);
 impl Gateway {
     pub(crate) fn far(&self) -> MutexGuard<'_, Far> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns a far side that writes what it takes to a file, an id and a body a line, before it answers.
+    pub(crate) fn writing(path: std::path::PathBuf) -> Self {
+        let gateway = Self::default();
+        gateway.far().file = Some(std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap());
+        gateway
     }
 
     /// Returns a session of the module `name`.
@@ -80,6 +89,15 @@ impl Session for Taker {
             far.held.push_back((sender, batch));
             self.far.1.notify_one();
             return receipt;
+        }
+        if let Some(file) = &mut far.file {
+            let line = |message: &Message| {
+                let id = message.system().value(edge_core::SystemKey::MessageId).unwrap_or_default();
+                format!("{id} {}\n", String::from_utf8_lossy(message.body()))
+            };
+            // It begins with a line's end: what a kill cut short stays apart.
+            let text: String = batch.iter().map(line).collect();
+            std::io::Write::write_all(file, format!("\n{text}").as_bytes()).unwrap();
         }
         far.taken.extend(batch);
         Receipt::ready(Ok(Durability::Memory))

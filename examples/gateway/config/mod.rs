@@ -5,6 +5,7 @@ mod reader;
 mod routes;
 mod service;
 mod values;
+mod windows;
 
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use edge_core::{DeviceId, Durability};
 use edge_hub::{DeliveryPolicy, IdentityAuth, IdentityEntry, Policies, RouteSpec};
 use edge_store::Gather;
+use edge_stream::Definition;
 use edge_transport::iothub::{SasKey, Thumbprint};
 use edge_transport::upstream::{
     BrokerUrl, MqttUpstreamOptions, MqttVersion, PropertyPlacement, TopicTemplate,
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) policies: Vec<ServicePolicy>,
     /// Where messages go.
     pub(crate) routes: Vec<RouteSpec>,
+    /// Windows over streams of messages.
+    pub(crate) windows: Vec<Definition>,
     /// How long messages without a time to live of their own are kept; `None` is for ever.
     pub(crate) time_to_live: Option<Duration>,
     /// How durable a message must be before its sender is acknowledged.
@@ -161,6 +165,8 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let identities = section.sections("identities", identity);
     let policies = section.section("service", service::read).unwrap_or_default();
     let routes = section.section("routes", routes::read).unwrap_or_default();
+    let windows = section.sections("windows", windows::read);
+    names(section, &windows, &identities, device_id.as_ref());
     let kept = section.section("store_and_forward", store_and_forward).unwrap_or_default();
     let state_dir: PathBuf = base.join(state_dir).components().collect();
     let read_upstream = |section: &mut Section<'_, '_>| {
@@ -186,6 +192,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         identities,
         policies,
         routes: routes.specs.clone(),
+        windows,
         time_to_live: kept.0,
         durability: kept.1,
         max_bytes: kept.2,
@@ -197,6 +204,28 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         warnings: Vec::new(),
     };
     (Some(config), routes)
+}
+
+/// Checks that each module name is that of one thing.
+fn names(
+    section: &mut Section<'_, '_>,
+    windows: &[Definition],
+    identities: &[IdentityEntry],
+    device: Option<&DeviceId>,
+) {
+    for (index, name) in windows.iter().map(Definition::name).enumerate() {
+        let at = section.at();
+        if windows.iter().take(index).any(|earlier| earlier.name() == name) {
+            section.mistake(at.clone(), format!("there are two windows `{name}`: write another name"));
+        }
+        let is_module = |entry: &&IdentityEntry| {
+            device == Some(entry.identity.device())
+                && entry.identity.module().is_some_and(|module| module.as_str() == name)
+        };
+        if identities.iter().any(|entry| is_module(&entry)) {
+            section.mistake(at, format!("windows: `{name}` is the name of a module too: write another name"));
+        }
+    }
 }
 
 /// Returns where messages go when nothing is said.
