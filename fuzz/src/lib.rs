@@ -9,7 +9,9 @@ mod body;
 mod condition;
 mod connection_string;
 mod desired;
+mod image_input;
 mod log_recovery;
+mod mapping;
 mod message;
 pub mod mutate;
 mod ndjson;
@@ -26,12 +28,15 @@ mod topic;
 mod twin_patch;
 mod user_name;
 mod wait;
+mod window_snapshot;
 
 pub use body::body;
 pub use condition::condition;
 pub use connection_string::connection_string;
 pub use desired::desired;
+pub use image_input::image_input;
 pub use log_recovery::log_recovery;
+pub use mapping::mapping;
 pub use message::message;
 pub use ndjson::ndjson;
 pub use packet::mqtt_packet;
@@ -45,6 +50,7 @@ pub use session_file::session_file;
 pub use topic::topic;
 pub use twin_patch::twin_patch;
 pub use user_name::user_name;
+pub use window_snapshot::window_snapshot;
 
 /// One fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +77,9 @@ targets! {
     condition 20_000,
     connection_string 40_000,
     desired 20_000,
+    image_input 3_000,
     log_recovery 600,
+    mapping 20_000,
     message 40_000,
     mqtt_packet 40_000,
     mqtt_session 40_000,
@@ -84,4 +92,5 @@ targets! {
     topic 40_000,
     twin_patch 20_000,
     user_name 40_000,
+    window_snapshot 10_000,
 }
