@@ -3,6 +3,8 @@
 //! | to bring your own | implement | and run its kit |
 //! |---|---|---|
 //! | engine, or model in Rust | [`InferenceModel`] | `testing::model` |
+//! | engine's way to open files | [`registry::ModelFactory`] | `testing::factory` |
+//! | way to a server with files of models | [`fetch::Fetch`] | `testing::fetch` |
 //!
 //! The kit is behind the feature `testing`; it is exempt from semantic versioning.
 //!
@@ -10,6 +12,7 @@
 //! |---|---|---|
 //! | `tract` | yes | the ONNX engine in pure Rust; its build takes minutes |
 //! | `image` | yes | JPEG and PNG as inputs, see [`mapping`] |
+//! | `http-fetch` | no | files of models over HTTP and HTTPS |
 //! | `testing` | no | the conformance kit |
 //!
 //! # Examples
@@ -24,8 +27,11 @@
 //! ```
 
 mod affine;
+pub mod fetch;
 pub mod mapping;
 mod model;
+pub mod registry;
+pub mod rollout;
 mod signature;
 mod tensor;
 #[cfg(feature = "testing")]

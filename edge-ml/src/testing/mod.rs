@@ -25,4 +25,6 @@
 //! It is exempt from semantic versioning: a new case may fail a model that passed before. Each case is known to have
 //! teeth: a deliberately broken model, named in the table of the kit's module, fails it in this crate's own tests.
 
+pub mod factory;
+pub mod fetch;
 pub mod model;

@@ -1,0 +1,6 @@
+//! Tests of the registry.
+
+mod desired;
+pub(crate) mod memory;
+mod store;
+mod trust;

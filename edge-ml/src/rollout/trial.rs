@@ -1,0 +1,257 @@
+//! A candidate on trial: opened, put where it belongs in each stage, judged, committed or rolled back.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::divergence::divergence;
+use super::evidence::{Case, Verdict, judge};
+use super::generation::{Generation, panic_text};
+use super::lifecycle::{LOOK, Lifecycle, Next, report};
+use super::serving::{Routes, Share};
+use crate::registry::{
+    Candidate, Entry, ModelFile, Opened, Policy, RegistryError, Rejected, Stage, StageRule,
+};
+use crate::tensor::Tensor;
+
+/// After so long in service a start is not held against a candidate any more.
+const SURVIVED: Duration = Duration::from_secs(600);
+
+/// A candidate that is loaded.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) generation: Arc<Generation>,
+    pub(super) policy: Policy,
+    pub(super) stage: Stage,
+    pub(super) since: Instant,
+    pub(super) started: Instant,
+    pub(super) survived: bool,
+}
+
+impl Lifecycle {
+    /// Opens the candidate and tries it on its golden samples; then its first stage begins, or the one that it was in.
+    pub(super) fn start(&mut self, candidate: &Candidate, now: Instant) -> Result<Next, RegistryError> {
+        let Some(entry) = self.registry.record().candidate_entry().cloned() else { return Ok(Next::Again) };
+        let policy = entry.desired.policy;
+        if candidate.starts >= policy.starts {
+            self.withdraw(format!("the process ended {} times while it was on trial", candidate.starts));
+            return Ok(Next::Again);
+        }
+        // On the disk before anything of it runs: a model that ends the process is not started for ever.
+        self.change_candidate(|candidate| candidate.starts += 1)?;
+        let opened = match self.open(&entry) {
+            Ok(opened) => opened,
+            Err((true, _)) => {
+                self.change_candidate(|candidate| candidate.stage = Stage::Fetch)?;
+                return Ok(Next::Again);
+            }
+            Err((false, reason)) => {
+                self.withdraw(reason);
+                return Ok(Next::Again);
+            }
+        };
+        let (generation, opened) = opened;
+        if let Err(reason) = self.try_golden(&generation, &opened) {
+            self.withdraw(reason);
+            return Ok(Next::Again);
+        }
+        let stage = match candidate.stage {
+            Stage::Fetch | Stage::Check => self.after(Stage::Check, &policy),
+            stage => stage,
+        };
+        let generation = Arc::new(generation);
+        self.trial = Some(Trial { generation, policy, stage, since: now, started: now, survived: false });
+        self.enter(stage, now)?;
+        Ok(Next::Again)
+    }
+
+    /// Opens a version; an error says whether its file is to be fetched again, and why.
+    pub(super) fn open(&self, entry: &Entry) -> Result<(Generation, Opened), (bool, String)> {
+        let bytes = self.registry.load(entry).map_err(|error| {
+            let again = matches!(
+                error,
+                RegistryError::Absent | RegistryError::Checksum { .. } | RegistryError::TooLong { .. }
+            );
+            (again, report(&error))
+        })?;
+        let desired = &entry.desired;
+        let file = ModelFile {
+            model: &desired.model,
+            version: &desired.version,
+            bytes: &bytes,
+            mapping: desired.mapping.as_ref(),
+        };
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let mut opened = self.factory.open(&file).map_err(|error| report(&error))?;
+            let prototype = opened.model.fork();
+            let model = std::mem::replace(&mut opened.model, prototype);
+            Ok((model, opened))
+        }));
+        let attempt = attempt.unwrap_or_else(|panic| {
+            Err(format!("the engine panicked while it opened it: {}", panic_text(&*panic)))
+        });
+        let (model, opened) = attempt.map_err(|reason| (false, reason))?;
+        let limit = desired.policy.time_limit();
+        let generation =
+            Generation::new(entry.generation, desired.version.clone(), desired.sha256, limit, model);
+        Ok((generation, opened))
+    }
+
+    fn try_golden(&self, generation: &Generation, opened: &Opened) -> Result<(), String> {
+        for (place, golden) in opened.golden.iter().enumerate() {
+            let views: Vec<_> = golden.inputs.iter().map(Tensor::view).collect();
+            let answer = generation.run(&views, Duration::ZERO, &**self.serving.clock());
+            let outputs =
+                answer.map_err(|error| format!("golden sample {place} has no answer: {}", report(&error)))?;
+            let apart = divergence(&outputs, &golden.outputs);
+            if apart > golden.tolerance {
+                let most = golden.tolerance;
+                return Err(format!(
+                    "golden sample {place} is {apart:.6} from what is expected, allowed are {most}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn after(&self, stage: Stage, policy: &Policy) -> Stage {
+        let replaces = self.current.is_some();
+        match stage {
+            Stage::Fetch | Stage::Check if replaces && policy.shadow.is_some() => Stage::Shadow,
+            Stage::Fetch | Stage::Check | Stage::Shadow if replaces && policy.canary.is_some() => {
+                Stage::Canary
+            }
+            _ => Stage::Probation,
+        }
+    }
+
+    pub(super) fn change_candidate(
+        &mut self,
+        change: impl FnOnce(&mut Candidate),
+    ) -> Result<(), RegistryError> {
+        self.registry.change(|record| {
+            if let Some(candidate) = &mut record.candidate {
+                change(candidate);
+            }
+        })
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) -> Result<(), RegistryError> {
+        self.change_candidate(|candidate| candidate.stage = stage)?;
+        let Some(trial) = &mut self.trial else { return Ok(()) };
+        (trial.stage, trial.since) = (stage, now);
+        trial.generation.begin_stage();
+        self.serving.begin_drift(self.registry.record().baseline.as_ref());
+        let candidate = Arc::clone(&trial.generation);
+        let canary = trial.policy.canary.map_or(100.0, |canary| canary.percent);
+        let routes = match (&self.current, stage) {
+            (Some(current), Stage::Shadow) => {
+                Routes { shadow: Some(candidate), ..Routes::only(Arc::clone(current)) }
+            }
+            (Some(current), Stage::Canary) => {
+                let share = Share::new(canary, candidate.sha256());
+                Routes { canary: Some((candidate, share)), ..Routes::only(Arc::clone(current)) }
+            }
+            (good, _) => Routes { good: good.clone(), ..Routes::only(candidate) },
+        };
+        self.serving.publish(Some(routes));
+        Ok(())
+    }
+
+    pub(super) fn watch(&mut self, now: Instant) -> Result<Next, RegistryError> {
+        let Some(trial) = &mut self.trial else { return Ok(Next::Again) };
+        trial.generation.blame_overdue(now);
+        if let Some(reason) = trial.generation.bad() {
+            self.withdraw(reason);
+            return Ok(Next::Again);
+        }
+        let seen = trial.generation.stage();
+        let current = self.current.as_ref().map(|current| current.total());
+        let lasted = now.saturating_duration_since(trial.since);
+        let case =
+            Case { current: current.as_ref(), drift: self.serving.drift(), ..Case::new(&seen, lasted) };
+        match judge(&trial.policy.gates, &trial.rule(), &case) {
+            Verdict::Fail { reason } => {
+                let stage = trial.stage.name();
+                self.withdraw(format!("in {stage}: {reason}"));
+                Ok(Next::Again)
+            }
+            Verdict::Wait { reason } => {
+                let survived = now.saturating_duration_since(trial.started) > SURVIVED && !trial.survived;
+                self.waits_for = Some(reason);
+                if survived {
+                    trial.survived = true;
+                    self.change_candidate(|candidate| candidate.starts = 0)?;
+                }
+                Ok(Next::Wait(LOOK))
+            }
+            Verdict::Pass if trial.stage == Stage::Probation => {
+                self.commit()?;
+                Ok(Next::Again)
+            }
+            Verdict::Pass => {
+                let (stage, policy) = (trial.stage, trial.policy);
+                let next = self.after(stage, &policy);
+                self.enter(next, now)?;
+                Ok(Next::Again)
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), RegistryError> {
+        let Some(trial) = &self.trial else { return Ok(()) };
+        let generation = Arc::clone(&trial.generation);
+        let number = generation.number();
+        let same = self.current.as_ref().is_some_and(|current| current.signature() == generation.signature());
+        self.registry.change(|record| {
+            record.current = Some(number);
+            record.candidate = None;
+            if !same {
+                record.baseline = None;
+            }
+        })?;
+        generation.commit();
+        self.current = Some(generation);
+        if !same {
+            self.serving.begin_profile();
+        }
+        self.serving.begin_drift(self.registry.record().baseline.as_ref());
+        self.problem = None;
+        self.end_trial();
+        Ok(())
+    }
+
+    /// Takes the candidate out of service at once, and out of the record with the next step.
+    pub(super) fn withdraw(&mut self, reason: String) {
+        self.end_trial();
+        self.retry_at = None;
+        self.rejecting = Some(reason.chars().take(512).collect());
+    }
+
+    pub(super) fn reject(&mut self) -> Result<(), RegistryError> {
+        let reason = self.rejecting.clone().unwrap_or_default();
+        let at_ms = self.serving.clock().wall().as_unix_ms();
+        self.registry.change(|record| {
+            let rejected = record.candidate_entry().map(|entry| Rejected {
+                key: entry.desired.key(),
+                version: entry.desired.version.to_string(),
+                reason,
+                at_ms,
+            });
+            record.rejected.extend(rejected);
+            record.drop_candidate();
+        })?;
+        self.rejecting = None;
+        Ok(())
+    }
+}
+
+impl Trial {
+    const fn rule(&self) -> StageRule {
+        match (self.stage, self.policy.shadow, self.policy.canary) {
+            (Stage::Shadow, Some(rule), _) => rule,
+            (Stage::Canary, _, Some(canary)) => canary.rule,
+            _ => self.policy.probation,
+        }
+    }
+}
