@@ -4,11 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::service::Service;
+use crate::service::{LockOutcome, Service, ServiceError};
 use crate::{
     AuthError, Authenticated, Credentials, Delivery, FeedSet, Identity, Message, MethodAnswer, MethodCall,
     Receipt, TwinAnswer, TwinRequest,
@@ -232,7 +233,7 @@ impl fmt::Debug for dyn Gateway {
 ///
 /// For the gateway:
 /// - `open` MUST end an earlier session of the same identity with [`CloseReason::TakenOver`].
-/// - `open` MUST have authenticated the client.
+/// - `open` and `visit` MUST have authenticated the client.
 #[async_trait]
 pub trait Gateway: Send + Sync + 'static {
     /// Lets a client in, and opens its session.
@@ -243,6 +244,20 @@ pub trait Gateway: Send + Sync + 'static {
     /// # Cancel safety
     /// Cancel-safe: a session that nobody takes is closed again.
     async fn open(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal>;
+
+    /// Lets a client in for one request of a protocol without connections of its own, such as HTTP. A session that the
+    /// same identity has stays as it is.
+    ///
+    /// A gateway that has none of it refuses everybody.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not let in.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: nothing is changed.
+    async fn visit(&self, _hello: Hello) -> Result<Box<dyn Visit>, Refusal> {
+        Err(Refusal::NotReady { reason: "this gateway takes no requests without a session".to_owned() })
+    }
 
     /// Returns the gateway's service API, for listeners that speak it; `None` when the gateway has none.
     fn service(&self) -> Option<Arc<dyn Service>> {
@@ -297,5 +312,39 @@ pub trait Session: fmt::Debug + Send + 'static {
     fn answer_method(&mut self, id: u64, answer: MethodAnswer);
 }
 
+/// What a client that was let in may do by single requests, without a session.
+///
+/// # Contract
+/// - `publish` MUST take the messages in order, and MUST NOT block.
+/// - `receive` MUST return messages of the client that was let in, and `settle` MUST settle no other's.
+#[async_trait]
+pub trait Visit: fmt::Debug + Send + 'static {
+    /// Returns who the client is, as authenticated.
+    fn authenticated(&self) -> &Authenticated;
+
+    /// Takes messages that the client sent, in their order, and returns the receipt for all of them.
+    fn publish(&mut self, batch: Vec<Message>) -> Receipt;
+
+    /// Locks the next cloud-to-device message of the client, for `lock` or the default time, and returns it; `None`
+    /// when none waits. Its system properties say the lock token, sequence number, delivery count and enqueued time.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unavailable`](crate::service::ServiceError::Unavailable).
+    ///
+    /// # Cancel safety
+    /// Dropped, what was locked becomes free again when the lock's time is up.
+    async fn receive(&mut self, lock: Option<Duration>) -> Result<Option<Message>, ServiceError>;
+
+    /// Says what becomes of the message that is locked with this token.
+    ///
+    /// # Errors
+    /// [`ServiceError::LockLost`](crate::service::ServiceError::LockLost) when none of this client is.
+    ///
+    /// # Cancel safety
+    /// Dropped, the change is made as a whole or not at all.
+    async fn settle(&mut self, lock_token: &str, outcome: LockOutcome) -> Result<(), ServiceError>;
+}
+
 const _: Option<&dyn Gateway> = None;
+const _: Option<&dyn Visit> = None;
 const _: Option<&dyn Session> = None;

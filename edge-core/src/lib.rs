@@ -9,6 +9,7 @@
 //! | memory of subscriptions | [`SessionStore`] | `testing::session_store` |
 //! | judge of who may connect | [`Authenticator`] | `testing::authenticator` |
 //! | memory of identities | [`service::IdentityStore`] | `testing::identity_store` |
+//! | storage that devices upload files to | [`service::FileUploads`] | `testing::uploads` |
 //! | clock | [`Clock`] | `testing::clock` |
 //!
 //! The kits are behind the feature `testing`; they are exempt from semantic versioning.
@@ -65,7 +66,9 @@ pub use delivery::{Channel, Delivery, Settlement, Settler};
 pub use endpoint::{BatchLimit, Endpoint, EndpointError, Outcome};
 pub use error::{BoxError, Disposition, Report};
 pub use feed::{Feed, FeedSet};
-pub use gateway::{CloseReason, Gateway, Hello, Incident, IncidentKind, Refusal, Session, SessionEvent};
+pub use gateway::{
+    CloseReason, Gateway, Hello, Incident, IncidentKind, Refusal, Session, SessionEvent, Visit,
+};
 pub use id::{DeviceId, EndpointId, IdError, MAX_ID_BYTES, ModuleId, PortName, RouteName};
 pub use identity::Identity;
 pub use message::{

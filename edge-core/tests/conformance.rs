@@ -157,6 +157,12 @@ mod judge {
     edge_core::authenticator_conformance!(JudgeHarness { make: |judge: Judge| judge });
 }
 
+mod uploads {
+    use super::support::uploads::{TicketHarness, Tickets};
+
+    edge_core::uploads_conformance!(TicketHarness { make: |tickets: Tickets| tickets });
+}
+
 mod system_clock {
     use edge_core::SystemClock;
     use edge_core::testing::clock::ClockHarness;

@@ -9,17 +9,21 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use edge_core::testing::{authenticator, clock, endpoint, identity_store, message_store, session_store};
+use edge_core::testing::{
+    authenticator, clock, endpoint, identity_store, message_store, session_store, uploads,
+};
 use saboteurs::clock::ClockFlaw;
 use saboteurs::endpoint::EndpointFlaw;
 use saboteurs::identities::IdentityFlaw;
 use saboteurs::judge::AuthFlaw;
 use saboteurs::sessions::SessionFlaw;
 use saboteurs::store::StoreFlaw;
+use saboteurs::uploads::UploadFlaw;
 use support::far::{FarHarness, Line};
 use support::identities::{self, DurableIdentities};
 use support::judge::{Judge, JudgeHarness};
 use support::sessions::{DurableHarness, DurableSessions};
+use support::uploads::{TicketHarness, Tickets};
 
 /// Runs a case, and returns what it panicked with.
 fn verdict(case: impl Future<Output = ()>) -> Result<(), String> {
@@ -99,6 +103,15 @@ fn every_identity_saboteur_is_caught() {
     check(docs, identity_store::CASES, IdentityFlaw::ALL, |case, flaw| async move {
         let make = move |inner: DurableIdentities| saboteurs::identities::Broken::new(inner, flaw);
         identity_store::run(case, &identities::DurableHarness::new(make)).await;
+    });
+}
+
+#[test]
+fn every_upload_saboteur_is_caught() {
+    let docs = include_str!("../src/testing/uploads.rs");
+    check(docs, uploads::CASES, UploadFlaw::ALL, |case, flaw| async move {
+        let make = move |inner: Tickets| saboteurs::uploads::Broken { inner, flaw };
+        uploads::run(case, &TicketHarness { make }).await;
     });
 }
 

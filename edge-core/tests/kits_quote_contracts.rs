@@ -93,6 +93,11 @@ fn the_identity_kit_quotes_its_contract() {
 }
 
 #[test]
+fn the_upload_kit_quotes_its_contract() {
+    check(include_str!("../src/service/uploads.rs"), include_str!("../src/testing/uploads.rs"), &[]);
+}
+
+#[test]
 fn the_clock_kit_quotes_its_contract() {
     check(include_str!("../src/clock.rs"), include_str!("../src/testing/clock.rs"), &[]);
 }

@@ -53,6 +53,7 @@ mod tasks;
 mod throttle;
 mod timer;
 mod twins;
+mod visit;
 
 pub use builder::HubBuilder;
 pub use client::{Client, Inputs, Outgoing, SendError};

@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use edge_core::service::{Service, ServiceError};
 use edge_core::{
-    AuthError, Authenticator, Backoff, Clock, CloseReason, DeviceId, Durability, Endpoint, EndpointError,
-    EndpointId, Feed, FeedSet, Gateway, Hello, Identity, Incident, MessageStore, Outcome, Refusal, Session,
-    SessionStore, Stored,
+    AuthError, Authenticated, Authenticator, Backoff, Clock, CloseReason, DeviceId, Durability, Endpoint,
+    EndpointError, EndpointId, Feed, FeedSet, Gateway, Hello, Identity, Incident, MessageStore, Outcome,
+    Refusal, Session, SessionStore, Stored, Visit,
 };
 use edge_transport::{Stop, Stopper};
 use tracing::Instrument as _;
@@ -28,6 +28,7 @@ use crate::registry::Registry;
 use crate::session::HubSession;
 use crate::tasks::Tasks;
 use crate::twins::Twins;
+use crate::visit::HubVisit;
 use crate::{DeliveryPolicy, Limits, Policies, names};
 
 #[derive(Debug)]
@@ -177,7 +178,7 @@ impl Shared {
     /// Opens a session for a client that needs no authentication, or has passed it.
     pub(crate) fn admit(
         self: &Arc<Self>,
-        authenticated: edge_core::Authenticated,
+        authenticated: Authenticated,
         clean: bool,
     ) -> Result<HubSession, Refusal> {
         if self.stopping.load(Ordering::Acquire) {
@@ -226,6 +227,14 @@ impl Gateway for Door {
         self.judge(hello).instrument(span).await
     }
 
+    async fn visit(&self, hello: Hello) -> Result<Box<dyn Visit>, Refusal> {
+        let who = self.judged(&hello).await?;
+        if self.0.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::NotReady { reason: "the gateway is stopping".into() });
+        }
+        Ok(Box::new(HubVisit::new(self.0.clone(), who)))
+    }
+
     fn service(&self) -> Option<Arc<dyn Service>> {
         self.0.registry.as_ref().map(|_| Arc::new(HubHandle { shared: self.0.clone() }) as Arc<dyn Service>)
     }
@@ -238,17 +247,25 @@ impl Gateway for Door {
 impl Door {
     /// Authenticates a client, and opens its session.
     async fn judge(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal> {
+        let who = self.judged(&hello).await?;
+        match self.0.admit(who, hello.clean) {
+            Ok(session) => Ok(Box::new(session)),
+            Err(refusal) => Err(self.refused(&hello, refusal)),
+        }
+    }
+
+    /// Authenticates a client.
+    async fn judged(&self, hello: &Hello) -> Result<Authenticated, Refusal> {
         let hub = &self.0;
         let now = hub.clock.wall();
         let judged = hub.authenticator.authenticate(&hello.claimed, &hello.credentials, now).await;
-        let opened = judged.map_err(Refusal::from).and_then(|who| hub.admit(who, hello.clean));
-        match opened {
-            Ok(session) => Ok(Box::new(session)),
-            Err(refusal) => {
-                hub.metrics.refused(reason(&refusal), &who(&hello.claimed), &refusal);
-                Err(refusal)
-            }
-        }
+        judged.map_err(|error| self.refused(hello, error.into()))
+    }
+
+    /// Counts a refusal.
+    fn refused(&self, hello: &Hello, refusal: Refusal) -> Refusal {
+        self.0.metrics.refused(reason(&refusal), &who(&hello.claimed), &refusal);
+        refusal
     }
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | MQTT 3.1.1 for devices and modules, plain or over TLS | [`MqttListener`] |
 //! | AMQP 1.0 for devices, modules and the service side, plain or over TLS | [`AmqpListener`] |
-//! | the same over WebSockets | [`WebListener`] |
+//! | both over WebSockets, and HTTP/1.1 for devices, modules and the service side | [`WebListener`] |
 //! | TLS with a certificate that can be replaced | [`TlsServer`] |
 //! | limits on memory, connections and times | [`TransportLimits`], [`Resources`] |
 //! | tokens, keys, certificates, topics and property bags of IoT Hub | [`iothub`] |

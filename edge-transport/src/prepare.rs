@@ -1,4 +1,4 @@
-//! What comes before MQTT on a connection: TLS, and the WebSocket handshake.
+//! What comes before a protocol on a connection: TLS, and the WebSocket handshake.
 
 use std::fmt;
 use std::future::Future;
@@ -8,34 +8,34 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use edge_core::service::Service;
 use edge_core::{Gateway, Incident, IncidentKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
+use crate::amqp::driver as amqp;
 use crate::driver::Accepted;
-use crate::mqtt::driver::Connection;
-use crate::mqtt::session::PROTOCOL;
+use crate::mqtt::driver as mqtt;
 use crate::resources::ConnectionSlot;
 use crate::{Stop, TlsServer};
 
 /// A connection from its first byte; what is needed only at the beginning is gone afterwards.
-#[expect(clippy::large_enum_variant, reason = "the large one is what the task is nearly always")]
-pub(crate) enum Prepared<S> {
-    /// Does what comes before MQTT.
-    Before(Pin<Box<dyn Future<Output = Option<Connection<S>>> + Send>>),
-    /// Speaks MQTT.
-    Mqtt(Connection<S>),
+pub(crate) enum Prepared<C> {
+    /// Does what comes before the protocol.
+    Before(Pin<Box<dyn Future<Output = Option<C>> + Send>>),
+    /// Speaks the protocol.
+    Speaking(C),
 }
 
-impl<S> Prepared<S> {
-    pub(crate) fn new(before: impl Future<Output = Option<Connection<S>>> + Send + 'static) -> Self {
+impl<C> Prepared<C> {
+    pub(crate) fn new(before: impl Future<Output = Option<C>> + Send + 'static) -> Self {
         Self::Before(Box::pin(before))
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Future for Prepared<S> {
+impl<C: Future<Output = ()> + Unpin> Future for Prepared<C> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -43,17 +43,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Prepared<S> {
         loop {
             match this {
                 Self::Before(before) => match ready!(before.as_mut().poll(cx)) {
-                    Some(connection) => *this = Self::Mqtt(connection),
+                    Some(connection) => *this = Self::Speaking(connection),
                     None => return Poll::Ready(()),
                 },
-                Self::Mqtt(connection) => return Pin::new(connection).poll(cx),
+                Self::Speaking(connection) => return Pin::new(connection).poll(cx),
             }
         }
     }
 }
 
-/// A connection on its way to MQTT.
+/// A connection on its way to its protocol.
 pub(crate) struct Newcomer {
+    /// What the listener speaks, as incidents name it.
+    pub(crate) protocol: &'static str,
     pub(crate) gateway: Arc<dyn Gateway>,
     pub(crate) stop: Stop,
     pub(crate) slot: ConnectionSlot,
@@ -63,18 +65,34 @@ pub(crate) struct Newcomer {
 
 impl Newcomer {
     /// Returns what is known of an accepted connection, and its socket.
-    pub(crate) fn new(accepted: Accepted, gateway: &Arc<dyn Gateway>, stop: &Stop) -> (Self, TcpStream) {
+    pub(crate) fn new(
+        protocol: &'static str,
+        accepted: Accepted,
+        gateway: &Arc<dyn Gateway>,
+        stop: &Stop,
+    ) -> (Self, TcpStream) {
         let Accepted { stream, peer, slot } = accepted;
-        (Self { gateway: Arc::clone(gateway), stop: stop.clone(), slot, peer, chain: Vec::new() }, stream)
+        let (gateway, stop) = (Arc::clone(gateway), stop.clone());
+        (Self { protocol, gateway, stop, slot, peer, chain: Vec::new() }, stream)
     }
 
     /// Returns the connection once it is ready for MQTT.
-    pub(crate) fn into_connection<S: AsyncRead + AsyncWrite + Unpin>(self, socket: S) -> Connection<S> {
-        Connection::new(socket, self.gateway, self.stop, self.slot, Some(self.peer), self.chain)
+    pub(crate) fn into_mqtt<S: AsyncRead + AsyncWrite + Unpin>(self, socket: S) -> mqtt::Connection<S> {
+        mqtt::Connection::new(socket, self.gateway, self.stop, self.slot, Some(self.peer), self.chain)
+    }
+
+    /// Returns the connection once it is ready for AMQP.
+    pub(crate) fn into_amqp<S: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        socket: S,
+        service: Option<Arc<dyn Service>>,
+    ) -> amqp::Connection<S> {
+        let Self { gateway, stop, slot, peer, chain, .. } = self;
+        amqp::Connection::new(socket, (gateway, service), stop, slot, Some(peer), chain)
     }
 
     pub(crate) fn report(&self, kind: IncidentKind, detail: fmt::Arguments<'_>) {
-        let mut incident = Incident::new(kind, PROTOCOL, detail);
+        let mut incident = Incident::new(kind, self.protocol, detail);
         incident.peer = Some(self.peer);
         self.gateway.report(&incident);
     }

@@ -127,6 +127,6 @@ async fn a_head_without_end_is_reported_and_closed() {
     let running = start().await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     // The server may close before all is written.
-    let _written = stream.write_all(&[b'x'; 20_000]).await;
+    let _written = stream.write_all(&[b'x'; 40_000]).await;
     running.gateway.until(|gateway| gateway.incidents() == [IncidentKind::Malformed]).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use edge_core::service::Permission;
-use edge_transport::testing::{FakeService, rest_bytes};
+use edge_transport::testing::{FakeGateway, FakeService, http_bytes};
 
 /// Gives bytes to the server of the service API as one connection, and checks that what it writes is answers, that
 /// nothing changes without the token, and that what is asked for is in the area that the token is checked for.
@@ -14,7 +14,7 @@ pub fn rest(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime without sockets needs nothing of the system");
     let service = FakeService::default();
-    let answers = runtime.block_on(rest_bytes(Arc::new(service.clone()), data));
+    let answers = runtime.block_on(http_bytes(Some(Arc::new(service.clone())), FakeGateway::new(), data));
     assert!(
         answers.is_empty() || answers.starts_with(b"HTTP/1."),
         "{:?}",

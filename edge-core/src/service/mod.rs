@@ -1,7 +1,8 @@
 //! The gateway as whoever operates it sees it: identities, twins, methods, messages to devices.
 //!
 //! [`Service`] is what a service API asks of the gateway, in its own terms and in no protocol's; the gateway's hub
-//! implements it, and a listener of HTTPS speaks it to the service SDKs. [`IdentityStore`] keeps identities.
+//! implements it, and a listener of HTTPS speaks it to the service SDKs. [`IdentityStore`] keeps identities, and
+//! [`FileUploads`] serves devices that upload files.
 
 mod access;
 mod error;
@@ -9,6 +10,7 @@ mod identity_store;
 mod operations;
 mod record;
 mod registry;
+mod uploads;
 
 use std::fmt;
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub use record::{AuthRecord, Configured, IdentityRecord, Secret};
 pub use registry::{
     AuthSpec, BulkEntry, BulkFailure, BulkMode, IdentitySpec, IdentityState, IfMatch, Statistics,
 };
+pub use uploads::{FileUploads, UploadNotice, UploadTicket};
 
 /// What a service API asks of the gateway.
 ///

@@ -45,6 +45,7 @@ pub mod identity_store;
 pub mod message_store;
 mod race;
 pub mod session_store;
+pub mod uploads;
 
 /// Makes a test of each case of a kit.
 #[doc(hidden)]

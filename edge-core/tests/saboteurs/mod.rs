@@ -8,6 +8,7 @@ pub mod judge;
 pub mod sessions;
 pub mod store;
 mod store_harness;
+pub mod uploads;
 
 /// Makes an enum of flaws, with the case of the kit that each must fail.
 macro_rules! flaws {

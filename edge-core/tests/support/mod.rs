@@ -8,3 +8,4 @@ pub mod journal;
 pub mod judge;
 pub mod sessions;
 pub mod tasks;
+pub mod uploads;

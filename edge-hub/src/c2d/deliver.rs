@@ -5,7 +5,8 @@ use std::sync::Arc;
 use edge_core::{Channel, Delivery, Feed, Identity, Offset, Settlement, Settler, StoreError};
 
 use super::feedback::Fate;
-use super::{Mail, Mailbox, PREFIX, is_mailbox};
+use super::mailbox::GivenBack;
+use super::{MAX_ABANDONS, Mail, Mailbox, PREFIX, is_mailbox};
 use crate::clients::Connected;
 
 /// How many messages a connected device may have and not have settled.
@@ -23,8 +24,13 @@ impl Settler for Handed {
             Settlement::Accept => self.mail.end(&self.mailbox, offset, Fate::Success),
             Settlement::Reject => self.mail.end(&self.mailbox, offset, Fate::Rejected),
             _ => {
-                self.mailbox.entries().release(offset);
-                Ok(())
+                let given_back = self.mailbox.entries().release(offset, MAX_ABANDONS);
+                match given_back {
+                    GivenBack::TooOften(offset) => {
+                        self.mail.end(&self.mailbox, offset, Fate::DeliveryCountExceeded)
+                    }
+                    GivenBack::Waits | GivenBack::Lost => Ok(()),
+                }
             }
         };
         if let Err(error) = ended {
@@ -89,7 +95,10 @@ impl Mail {
                 // The store has lost the message, and counted it.
                 Ok(None) => drop(mailbox.entries().take(offset)),
                 Err(error) => {
-                    let give_back = |offset: Offset| mailbox.entries().release(offset);
+                    // They were never handed out, so it is not counted.
+                    let give_back = |offset: Offset| {
+                        let _waits = mailbox.entries().release(offset, u32::MAX);
+                    };
                     give_back(offset);
                     rest.for_each(|(offset, _)| give_back(*offset));
                     return Err(error);

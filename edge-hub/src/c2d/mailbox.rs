@@ -24,13 +24,15 @@ pub(super) struct Entry {
     pub(super) deliveries: u32,
     /// How often whoever had it gave it back on purpose.
     abandons: u32,
+    /// The session that had it last, and how often it did: within a session, only the client gives it back.
+    by: Option<(Arc<()>, u32)>,
     hold: Option<Hold>,
 }
 
 impl Entry {
     pub(super) fn new(offset: Offset, expires: Timestamp, wanted: Wanted, message_id: &str) -> Self {
         let message_id = message_id.into();
-        Self { offset, expires, wanted, message_id, deliveries: 0, abandons: 0, hold: None }
+        Self { offset, expires, wanted, message_id, deliveries: 0, abandons: 0, by: None, hold: None }
     }
 }
 
@@ -90,6 +92,9 @@ impl Entries {
                 None if held + next.len() >= window => break,
                 None => {
                     entry.hold = Some(Hold::Session(session.clone()));
+                    let times =
+                        entry.by.take().filter(|(by, _)| Arc::ptr_eq(by, session)).map_or(0, |(_, n)| n);
+                    entry.by = Some((session.clone(), times + 1));
                     next.push((entry.offset, entry.deliveries));
                     entry.deliveries += 1;
                 }
@@ -137,11 +142,13 @@ impl Entries {
         if entry.abandons >= most { GivenBack::TooOften(offset) } else { GivenBack::Waits }
     }
 
-    /// Gives back a message that a session had: its connection has ended.
-    pub(super) fn release(&mut self, offset: Offset) {
-        if let Some(entry) = self.find(offset) {
-            entry.hold = None;
-        }
+    /// Gives back a message that a session had: its connection has ended, or it does not want the message now, which one
+    /// session may say `most` times.
+    pub(super) fn release(&mut self, offset: Offset, most: u32) -> GivenBack {
+        let Some(entry) = self.find(offset) else { return GivenBack::Lost };
+        entry.hold = None;
+        let times = entry.by.as_ref().map_or(0, |(_, times)| *times);
+        if times >= most { GivenBack::TooOften(offset) } else { GivenBack::Waits }
     }
 
     /// Takes a message out: it is settled.
@@ -205,10 +212,21 @@ mod tests {
         let (mut entries, first, second) = (entries(0..3), Arc::new(()), Arc::new(()));
         assert_eq!(offsets(entries.hold_for(&first, T0, 2)), [0, 1]);
         assert!(entries.hold_for(&second, T0, 9).is_empty());
-        entries.release(1);
+        assert_eq!(entries.release(1, 2), GivenBack::Waits);
         assert!(entries.hold_for(&second, T0, 9).is_empty());
-        entries.release(0);
+        assert_eq!(entries.release(0, 2), GivenBack::Waits);
         assert_eq!(entries.hold_for(&second, T0, 9), [(0, 1), (1, 1), (2, 0)]);
+    }
+
+    #[test]
+    fn one_session_gives_a_message_back_only_so_often() {
+        let (mut entries, first, second) = (entries(0..1), Arc::new(()), Arc::new(()));
+        for session in [&first, &second, &first] {
+            assert_eq!(entries.hold_for(session, T0, 1).len(), 1);
+            assert_eq!(entries.release(0, 2), GivenBack::Waits);
+        }
+        assert_eq!(entries.hold_for(&first, T0, 1).len(), 1);
+        assert_eq!(entries.release(0, 2), GivenBack::TooOften(0));
     }
 
     #[test]
@@ -233,7 +251,7 @@ mod tests {
         assert_eq!(entries.hold_for(&session, T0, 1).len(), 1);
         let out = entries.take_expired(late, SystemClock.now());
         assert_eq!(out.iter().map(|entry| entry.offset).collect::<Vec<_>>(), [1]);
-        entries.release(0);
+        assert_eq!(entries.release(0, 9), GivenBack::Waits);
         assert!(entries.hold_for(&session, late, 9).is_empty());
         assert_eq!(entries.take_expired(late, SystemClock.now()).len(), 1);
         assert_eq!(entries.len(), 0);

@@ -12,15 +12,15 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edge_core::service::Service;
-use edge_core::{Gateway, Incident, IncidentKind, Receipt, Refusal, Session};
+use edge_core::{Clock as _, Gateway, Incident, IncidentKind, Receipt, Refusal, Session, SystemClock};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
 use super::service;
-use super::session::{Input, Output, PROTOCOL, Scratch, ServerConnection};
+use super::session::{FeedbackAnswer, Input, Output, PROTOCOL, Scratch, ServerConnection};
 use crate::Stop;
 use crate::resources::ConnectionSlot;
 use crate::workspace::Workspace;
@@ -33,7 +33,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// A decision that is waited for.
 enum Deciding {
     Open(u32, Boxed<Result<Box<dyn Session>, Refusal>>),
-    Authorize(Boxed<bool>),
+    Authorize(Boxed<Option<Duration>>),
 }
 
 /// One identity's session with the gateway, and its receipts.
@@ -61,6 +61,8 @@ pub(crate) struct Connection<S> {
     deciding: Option<Deciding>,
     /// Messages to devices that the service API has not answered, oldest first.
     sending: VecDeque<Boxed<Result<(), (&'static str, String)>>>,
+    /// What the service API is asked about feedback; the core asks one thing at a time.
+    feedback: Option<Boxed<FeedbackAnswer>>,
     slots: BTreeMap<u32, Slot>,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
@@ -78,6 +80,7 @@ struct Waits {
     write: bool,
     decision: bool,
     sent: bool,
+    feedback: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -97,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             service,
             deciding: None,
             sending: VecDeque::new(),
+            feedback: None,
             slots: BTreeMap::new(),
             timer: Box::pin(sleep_until(now)),
             armed: None,
@@ -145,6 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             || ((self.unflushed || !self.core.outbound().is_empty()) && !waits.write)
             || (self.deciding.is_some() && !waits.decision)
             || (!self.sending.is_empty() && !waits.sent)
+            || (self.feedback.is_some() && !waits.feedback)
             || self.slots.iter().any(|(who, slot)| {
                 (!slot.receipts.is_empty() && !slot.waits.receipt)
                     || (slot.session.is_some()
@@ -163,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.deciding = Some(Deciding::Open(who, opening));
                 }
                 Output::Authorize { token } => {
-                    let asking = service::authorize(self.service.clone(), token);
+                    let asking = service::authorize(self.service.clone(), token, SystemClock.wall());
                     self.deciding = Some(Deciding::Authorize(Box::pin(asking)));
                 }
                 Output::GiveUp => self.deciding = None,
@@ -184,12 +189,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     let sending = service::send(self.service.clone(), identity, message);
                     self.sending.push_back(Box::pin(sending));
                 }
+                Output::ReceiveFeedback => {
+                    self.feedback = Some(Box::pin(service::receive_feedback(self.service.clone())));
+                }
+                Output::SettleFeedback { token, outcome } => {
+                    let settling = service::settle_feedback(self.service.clone(), token, outcome);
+                    self.feedback = Some(Box::pin(settling));
+                }
                 Output::Drop { who } => drop(self.slots.remove(&who)),
                 Output::Report { who, kind, detail } => self.report(who, kind, &detail),
                 Output::Close => {
                     self.deciding = None;
                     self.slots = BTreeMap::new();
-                    self.sending = VecDeque::new();
+                    (self.sending, self.feedback) = (VecDeque::new(), None);
                     self.stop = None;
                 }
             }
@@ -381,6 +393,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Asks what the service API says.
     fn poll_sent(&mut self, now: Instant, cx: &mut Context<'_>, waits: &mut Waits, scratch: &mut Scratch) {
         while !waits.sent
             && let Some(sending) = self.sending.front_mut()
@@ -392,6 +405,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.tell(now, Input::Sent(answer), scratch);
                 }
             }
+        }
+        while let Some(asking) = &mut self.feedback {
+            let Poll::Ready(answer) = asking.as_mut().poll(cx) else {
+                waits.feedback = true;
+                return;
+            };
+            self.feedback = None;
+            self.tell(now, Input::Feedback(answer), scratch);
         }
     }
 

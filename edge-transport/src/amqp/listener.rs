@@ -9,9 +9,8 @@ use edge_core::Gateway;
 use edge_core::service::Service;
 use tokio::net::TcpListener;
 
-use super::driver::Connection;
 use super::session::PROTOCOL;
-use crate::prepare::Newcomer;
+use crate::prepare::{Newcomer, Prepared};
 use crate::{Listener, ListenerError, Resources, Stop, TlsServer, driver};
 
 /// Accepts AMQP 1.0 clients, over TLS when told so.
@@ -100,20 +99,18 @@ impl Listener for AmqpListener {
         // A plain connection and one with TLS are tasks of different size.
         let Some(tls) = tls else {
             return driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {
-                let both = (Arc::clone(&gateway), service.clone());
-                let driver::Accepted { stream, peer, slot } = accepted;
-                Connection::new(stream, both, stop.clone(), slot, Some(peer), Vec::new())
+                let (newcomer, stream) = Newcomer::new(PROTOCOL, accepted, &gateway, &stop);
+                newcomer.into_amqp(stream, service.clone())
             })
             .await;
         };
         driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {
-            let (mut newcomer, stream) = Newcomer::new(accepted, &gateway, &stop);
+            let (mut newcomer, stream) = Newcomer::new(PROTOCOL, accepted, &gateway, &stop);
             let (tls, service) = (tls.clone(), service.clone());
-            async move {
-                let Some(stream) = newcomer.handshake(stream, &tls).await else { return };
-                let Newcomer { gateway, stop, slot, peer, chain } = newcomer;
-                Connection::new(stream, (gateway, service), stop, slot, Some(peer), chain).await;
-            }
+            Prepared::new(async move {
+                let stream = newcomer.handshake(stream, &tls).await?;
+                Some(newcomer.into_amqp(stream, service))
+            })
         })
         .await
     }

@@ -1,19 +1,59 @@
 //! What the service side asks for over AMQP.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use edge_core::service::{AccessRequest, Permission, Service, ServiceError};
-use edge_core::{Identity, Message};
+use edge_core::service::{AccessRequest, LockOutcome, Permission, Service, ServiceError};
+use edge_core::{Identity, Message, Timestamp};
 
+use super::session::FeedbackAnswer;
 use super::wire::condition;
+use crate::iothub::SasToken;
 
 /// What a policy's token must open: the queue of messages to devices.
 const PATH: &str = "/messages/devicebound";
 
-/// Decides whether a token allows sending to devices; without a service API nothing does.
-pub(super) async fn authorize(service: Option<Arc<dyn Service>>, token: String) -> bool {
-    let Some(service) = service else { return false };
-    service.authorize(AccessRequest::new(&token, Permission::ServiceConnect, PATH)).await.is_ok()
+/// By how much clocks may differ: for so long a token is good after it has run out. Azure IoT Edge's hub.
+const SKEW: Duration = Duration::from_secs(300);
+
+/// Decides whether and for how long a token allows sending to devices; without a service API nothing does.
+pub(super) async fn authorize(
+    service: Option<Arc<dyn Service>>,
+    token: String,
+    now: Timestamp,
+) -> Option<Duration> {
+    let request = AccessRequest::new(&token, Permission::ServiceConnect, PATH);
+    service?.authorize(request).await.ok()?;
+    // A service that takes other tokens knows itself how long they are good, and is not asked again.
+    Some(
+        SasToken::parse(&token).map_or(Duration::MAX, |token| (token.expires() + SKEW).saturating_since(now)),
+    )
+}
+
+/// Fetches feedback; a service API that cannot say now is asked again later.
+pub(super) async fn receive_feedback(service: Option<Arc<dyn Service>>) -> FeedbackAnswer {
+    let received = match service {
+        Some(service) => service.receive_feedback().await,
+        None => Ok(None),
+    };
+    if let Err(error) = &received {
+        tracing::debug!(error = %edge_core::Report(error), "feedback cannot be fetched");
+    }
+    FeedbackAnswer::Received(received.unwrap_or_default())
+}
+
+/// Settles feedback; what cannot be settled is given out again when its lock has run out.
+pub(super) async fn settle_feedback(
+    service: Option<Arc<dyn Service>>,
+    token: String,
+    outcome: LockOutcome,
+) -> FeedbackAnswer {
+    if let Some(service) = service
+        && let Err(error) = service.settle_feedback(&token, outcome).await
+    {
+        tracing::debug!(error = %edge_core::Report(&error), "feedback cannot be settled");
+    }
+    FeedbackAnswer::Settled
 }
 
 /// Puts a message into somebody's queue; says why it cannot be by a condition and a description.

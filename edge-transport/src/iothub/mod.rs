@@ -5,6 +5,7 @@
 pub(crate) mod amqp;
 pub mod bag;
 mod connection_string;
+pub(crate) mod headers;
 mod key;
 pub(crate) mod link;
 mod percent;

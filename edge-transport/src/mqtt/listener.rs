@@ -65,17 +65,17 @@ impl Listener for MqttListener {
         // A plain connection and one with TLS are tasks of different size.
         let Some(tls) = tls else {
             return driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {
-                let (newcomer, stream) = Newcomer::new(accepted, &gateway, &stop);
-                newcomer.into_connection(stream)
+                let (newcomer, stream) = Newcomer::new(PROTOCOL, accepted, &gateway, &stop);
+                newcomer.into_mqtt(stream)
             })
             .await;
         };
         driver::accept(listener, PROTOCOL, &resources, &*gateway, &stop, |accepted| {
-            let (mut newcomer, stream) = Newcomer::new(accepted, &gateway, &stop);
+            let (mut newcomer, stream) = Newcomer::new(PROTOCOL, accepted, &gateway, &stop);
             let tls = tls.clone();
             Prepared::new(async move {
                 let stream = newcomer.handshake(stream, &tls).await?;
-                Some(newcomer.into_connection(stream))
+                Some(newcomer.into_mqtt(stream))
             })
         })
         .await

@@ -8,12 +8,12 @@ use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
-use edge_core::service::{AccessRequest, IfMatch, Permission, ServiceError};
-use edge_core::{DeviceId, Gateway, Identity, Incident, IncidentKind, ModuleId};
+use edge_core::service::{AccessRequest, FileUploads, IfMatch, Permission, Service, ServiceError};
+use edge_core::{Credentials, DeviceId, Gateway, Hello, Identity, Incident, IncidentKind, ModuleId, Visit};
 use serde::de::DeserializeOwned;
 
 use super::error::RestError;
-use super::{Shared, body};
+use super::{PROTOCOL, Shared, body};
 use crate::Resources;
 use crate::tasks::to_its_end;
 
@@ -30,7 +30,7 @@ pub(crate) struct Caller {
 /// One request.
 #[derive(Debug)]
 pub(super) struct Call {
-    pub(super) service: Shared,
+    shared: Shared,
     pub(super) caller: Caller,
     pub(super) headers: HeaderMap,
     device: Option<DeviceId>,
@@ -45,12 +45,12 @@ pub(super) struct Call {
 impl FromRequest<Shared> for Call {
     type Rejection = RestError;
 
-    async fn from_request(request: Request, service: &Shared) -> Result<Self, RestError> {
+    async fn from_request(request: Request, shared: &Shared) -> Result<Self, RestError> {
         let (mut parts, body) = request.into_parts();
         let caller = parts.extensions.remove::<Caller>();
         let caller = caller.ok_or_else(|| ServiceError::Unavailable { source: "no connection".into() })?;
         let mut call = Self {
-            service: service.clone(),
+            shared: shared.clone(),
             caller,
             device: None,
             module: None,
@@ -59,7 +59,7 @@ impl FromRequest<Shared> for Call {
             body: Mutex::new(body),
             headers: HeaderMap::new(),
         };
-        let params = RawPathParams::from_request_parts(&mut parts, service).await;
+        let params = RawPathParams::from_request_parts(&mut parts, shared).await;
         let params = params.map_err(|_| RestError::invalid("the path is not percent-encoded UTF-8"))?;
         for (name, value) in &params {
             match name {
@@ -82,6 +82,33 @@ fn id<T: FromStr<Err = edge_core::IdError>>(segment: &str) -> Result<T, RestErro
 }
 
 impl Call {
+    /// Returns the service API; without one its paths are not there.
+    pub(super) fn service(&self) -> Result<&Arc<dyn Service>, RestError> {
+        self.shared.service.as_ref().ok_or_else(RestError::not_found)
+    }
+
+    /// Returns who serves the uploads of files.
+    pub(super) fn uploads(&self) -> Result<&Arc<dyn FileUploads>, RestError> {
+        let none = || ServiceError::NotImplemented { what: "the upload of files".to_owned() };
+        Ok(self.shared.uploads.as_ref().ok_or_else(none)?)
+    }
+
+    /// Lets the device or module in that the path names, by the token or certificate that the request shows.
+    pub(super) async fn visit(&self) -> Result<Box<dyn Visit>, RestError> {
+        let credentials = self.credentials()?;
+        let hello = Hello::new(self.identity()?, credentials, PROTOCOL, Some(self.caller.peer));
+        Ok(self.caller.gateway.visit(hello).await?)
+    }
+
+    /// Returns what the request shows: a token, or else a certificate.
+    pub(super) fn credentials(&self) -> Result<Credentials, RestError> {
+        match self.authorization() {
+            Ok(token) => Ok(Credentials::SasToken(token.to_owned())),
+            Err(_) if !self.caller.chain.is_empty() => Ok(Credentials::X509(self.caller.chain.to_vec())),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) fn device(&self) -> Result<&DeviceId, RestError> {
         self.device.as_ref().ok_or_else(RestError::not_found)
     }
@@ -97,6 +124,7 @@ impl Call {
 
     /// Refuses the request unless its token allows it; `area` is the first segment of its path.
     pub(super) async fn allow(&self, needed: Permission, area: &str) -> Result<(), RestError> {
+        let service = self.service()?;
         let token = self.authorization()?;
         let mut path = format!("/{area}");
         if let Some(device) = &self.device {
@@ -105,7 +133,7 @@ impl Call {
         if let Some(module) = &self.module {
             path.extend(["/modules/", module.as_str()]);
         }
-        Ok(self.service.authorize(AccessRequest::new(token, needed, &path)).await?)
+        Ok(service.authorize(AccessRequest::new(token, needed, &path)).await?)
     }
 
     /// Returns the token that the request shows.
@@ -174,7 +202,7 @@ impl Caller {
     /// Tells the gateway of a request that was refused.
     pub(super) fn report(&self, what: &str) {
         let detail = format_args!("{what}");
-        let mut incident = Incident::new(IncidentKind::Refused, "https", detail);
+        let mut incident = Incident::new(IncidentKind::Refused, PROTOCOL, detail);
         incident.peer = Some(self.peer);
         self.gateway.report(&incident);
     }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use edge_core::IncidentKind;
@@ -20,7 +21,6 @@ use tokio::time::sleep;
 use super::call::Caller;
 use super::error::Refused;
 use super::stall::Unstalled;
-use super::{Shared, router};
 use crate::prepare::Newcomer;
 
 /// A stream whose first bytes have been read already.
@@ -67,7 +67,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
 }
 
 /// Answers the requests of one connection until the client hangs up, is silent for too long, or it is time to stop.
-pub(crate) async fn serve<S>(newcomer: &mut Newcomer, service: Shared, stream: S)
+pub(crate) async fn serve<S>(newcomer: &mut Newcomer, router: Router, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -79,7 +79,7 @@ where
         peer: newcomer.peer,
         chain: Arc::from(std::mem::take(&mut newcomer.chain)),
     };
-    let handlers = TowerToHyperService::new(router(service));
+    let handlers = TowerToHyperService::new(router);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let caller = caller.clone();
         request.extensions_mut().insert(caller.clone());

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use edge_core::Report;
 use edge_core::service::ServiceError;
+use edge_core::{AuthError, Refusal, Report, StoreError};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Serialize;
 
@@ -80,6 +80,24 @@ impl From<ServiceError> for RestError {
             _ => None,
         };
         Self { log, ..Self::new(error.status(), error.code(), &error.to_string()) }
+    }
+}
+
+impl From<Refusal> for RestError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Auth(AuthError::Unavailable { source, .. }) => {
+                ServiceError::Unavailable { source }.into()
+            }
+            Refusal::Auth(error) => Self::unauthorized(Report(&error).to_string()),
+            other => ServiceError::Unavailable { source: Box::new(other) }.into(),
+        }
+    }
+}
+
+impl From<StoreError> for RestError {
+    fn from(error: StoreError) -> Self {
+        ServiceError::Unavailable { source: Box::new(error) }.into()
     }
 }
 

@@ -26,7 +26,7 @@ fn list(all: &[IdentityState]) -> Answer {
 
 pub(super) async fn read(call: Call) -> Answer {
     call.allow(Permission::RegistryRead, "devices").await?;
-    answer(&call.service.identity(&call.identity()?).await?)
+    answer(&call.service()?.identity(&call.identity()?).await?)
 }
 
 /// Makes the identity when no version is named, and else changes it.
@@ -35,7 +35,7 @@ pub(super) async fn put(mut call: Call) -> Answer {
     let if_match = call.if_match()?;
     let body: json::IdentityBody = call.json().await?;
     let spec = body.into_spec(call.identity()?)?;
-    let service = call.service.clone();
+    let service = call.service()?.clone();
     let state = carried_through(async move {
         match if_match {
             IfMatch::None => service.create(spec).await,
@@ -48,7 +48,7 @@ pub(super) async fn put(mut call: Call) -> Answer {
 pub(super) async fn delete(call: Call) -> Answer {
     call.allow(Permission::RegistryWrite, "devices").await?;
     let (identity, if_match) = (call.identity()?, call.if_match()?);
-    let service = call.service.clone();
+    let service = call.service()?.clone();
     carried_through(async move { service.delete(&identity, if_match).await }).await?;
     no_content()
 }
@@ -62,12 +62,12 @@ pub(super) async fn devices(call: Call) -> Answer {
             _ => return Err(RestError::invalid(format!("top is a number from 1 to {MAX_LIST}"))),
         },
     };
-    list(&call.service.devices(None, limit).await?)
+    list(&call.service()?.devices(None, limit).await?)
 }
 
 pub(super) async fn modules(call: Call) -> Answer {
     call.allow(Permission::RegistryRead, "devices").await?;
-    list(&call.service.modules(call.device()?).await?)
+    list(&call.service()?.modules(call.device()?).await?)
 }
 
 pub(super) async fn bulk(mut call: Call) -> Answer {
@@ -77,7 +77,7 @@ pub(super) async fn bulk(mut call: Call) -> Answer {
         return Err(RestError::invalid(format!("a bulk operation has 1 to {MAX_BULK} entries")));
     }
     let entries = entries.into_iter().map(json::ImportEntry::into_entry).collect::<Result<_, _>>()?;
-    let service = call.service.clone();
+    let service = call.service()?.clone();
     let failures = carried_through(async move { service.bulk(entries).await }).await?;
     let status = if failures.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     json_of(status, &json::failures(&failures))

@@ -38,7 +38,7 @@ pub(super) async fn send(mut call: Call) -> Answer {
     let identity = call.identity()?;
     let body = call.body_within(MAX_BODY_BYTES).await?;
     let message = message(&identity, &call.headers, &body)?;
-    let service = call.service.clone();
+    let service = call.service()?.clone();
     carried_through(async move { service.send_to_device(&identity, message).await }).await?;
     no_content()
 }
@@ -82,7 +82,7 @@ fn checked(key: SystemKey, value: &str) -> Result<&str, RestError> {
 
 pub(super) async fn purge(call: Call) -> Answer {
     call.allow(Permission::ServiceConnect, "devices").await?;
-    let (identity, service) = (call.identity()?, call.service.clone());
+    let (identity, service) = (call.identity()?, call.service()?.clone());
     let target = identity.clone();
     let total_messages_purged = carried_through(async move { service.purge(&target).await }).await?;
     let module_id = identity.module().map(|module| module.as_str());
@@ -92,7 +92,7 @@ pub(super) async fn purge(call: Call) -> Answer {
 
 pub(super) async fn feedback(call: Call) -> Answer {
     call.allow(Permission::ServiceConnect, "messages").await?;
-    let Some(message) = call.service.receive_feedback().await? else { return no_content() };
+    let Some(message) = call.service()?.receive_feedback().await? else { return no_content() };
     let mut response = message.body_bytes().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -118,7 +118,7 @@ pub(super) async fn abandon(call: Call) -> Answer {
 
 async fn settle(call: Call, outcome: LockOutcome) -> Answer {
     call.allow(Permission::ServiceConnect, "messages").await?;
-    let (service, lock) = (call.service.clone(), call.lock);
+    let (service, lock) = (call.service()?.clone(), call.lock);
     carried_through(async move { service.settle_feedback(&lock, outcome).await }).await?;
     no_content()
 }

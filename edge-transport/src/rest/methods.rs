@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
+use edge_core::Identity;
 use edge_core::service::{MethodRequest, Permission, ServiceError};
-use edge_core::{Credentials, Identity};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -43,12 +43,8 @@ async fn invoke_for_module(call: Call) -> Answer {
     let caller = caller.parse::<Identity>().ok().filter(|caller| caller.module().is_some());
     let wanted = "x-ms-edge-moduleId is the caller's <device>/<module>";
     let caller = caller.ok_or_else(|| RestError::invalid(wanted))?;
-    let credentials = match call.authorization() {
-        Ok(token) => Credentials::SasToken(token.to_owned()),
-        Err(_) if !call.caller.chain.is_empty() => Credentials::X509(call.caller.chain.to_vec()),
-        Err(error) => return Err(error),
-    };
-    call.service.authenticate(&caller, &credentials).await?;
+    let credentials = call.credentials()?;
+    call.service()?.authenticate(&caller, &credentials).await?;
     invoke_for(call).await
 }
 
@@ -63,7 +59,7 @@ async fn invoke_for(mut call: Call) -> Answer {
         request.connect_timeout = Duration::from_secs(seconds);
     }
     let target = call.identity()?;
-    let answer = call.service.invoke(&target, request).await?;
+    let answer = call.service()?.invoke(&target, request).await?;
     let payload = if answer.payload.is_empty() { b"null" } else { answer.payload.as_ref() };
     let payload: &RawValue = serde_json::from_slice(payload).map_err(|_| ServiceError::BadAnswer {
         identity: target,

@@ -23,7 +23,7 @@ struct Service {
 
 pub(super) async fn devices(call: Call) -> Answer {
     call.allow(Permission::RegistryRead, "statistics").await?;
-    let counts = call.service.statistics().await?;
+    let counts = call.service()?.statistics().await?;
     let out = Devices {
         total_device_count: counts.devices,
         enabled_device_count: counts.devices.saturating_sub(counts.disabled),
@@ -34,6 +34,6 @@ pub(super) async fn devices(call: Call) -> Answer {
 
 pub(super) async fn service(call: Call) -> Answer {
     call.allow(Permission::ServiceConnect, "statistics").await?;
-    let connected_device_count = call.service.statistics().await?.connected;
+    let connected_device_count = call.service()?.statistics().await?.connected;
     json_of(StatusCode::OK, &Service { connected_device_count })
 }

@@ -5,8 +5,8 @@ mod requests;
 
 use std::io;
 
-use bytes::Bytes;
-use edge_core::{Identity, Message};
+use bytes::{Bytes, BytesMut};
+use edge_core::{Identity, Message, MessageBuilder};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -14,7 +14,7 @@ use crate::amqp::wire::{
     Attach, Begin, Body, Close, DeliveryState, Disposition, Flow, FrameKind, Map, Open, Performative,
     Protocol, Role, Sections, Terminus, Transfer, Writer, begin_frame, end_frame, write_data,
 };
-use crate::iothub::amqp::{Reader, write};
+use crate::iothub::amqp::{Author, Reader, read, write};
 
 /// The largest frame that the client takes.
 const MAX_FRAME: usize = 64 << 10;
@@ -450,6 +450,25 @@ pub fn amqp_body(message: &[u8]) -> Option<&[u8]> {
         Body::Data(body) => Some(body),
         _ => None,
     }
+}
+
+/// Returns the message that these bytes are when a client sends them; nothing when they are none.
+#[must_use]
+pub fn amqp_decoded(bytes: &[u8]) -> Option<Message> {
+    let sections = Sections::read(bytes).ok()?;
+    let mut builder = MessageBuilder::new("/messages/");
+    read(&sections, Author::Client, &mut builder).ok()?;
+    let mut buffer = Vec::new();
+    let body = sections.body_bytes(&mut buffer)?;
+    Some(builder.finish(&mut BytesMut::new(), body))
+}
+
+/// Returns a message as a client is sent it.
+#[must_use]
+pub fn amqp_encoded(message: &Message) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(message, Reader::Client, None, &mut bytes);
+    bytes
 }
 
 fn put_frame(performative: &Performative<'_>, out: &mut Vec<u8>) {

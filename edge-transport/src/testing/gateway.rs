@@ -1,17 +1,23 @@
 //! A gateway that notes everything and does what a test tells it.
 
-use std::collections::VecDeque;
+mod visit;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use edge_core::service::LockOutcome;
 use edge_core::{
     AuthError, Authenticated, Channel, CloseReason, Credentials, Delivery, Durability, FeedSet, Gateway,
     Hello, Identity, Incident, IncidentKind, Message, MethodAnswer, MethodCall, Receipt, ReceiptSender,
     Refusal, Session, SessionEvent, Settlement, Settler, StoreError, Timestamp, TwinAnswer, TwinRequest,
+    Visit,
 };
 use tokio::sync::Notify;
+
+use self::visit::FakeVisit;
 
 /// A gateway in memory, for tests of transports; clones are the same gateway.
 ///
@@ -58,6 +64,9 @@ struct State {
     method_answers: Vec<(u64, MethodAnswer)>,
     next_tag: u64,
     opened: usize,
+    visits: usize,
+    queues: BTreeMap<Identity, VecDeque<Message>>,
+    outcomes: Vec<(String, LockOutcome)>,
 }
 
 /// What waits for one session.
@@ -151,6 +160,23 @@ impl FakeGateway {
     pub fn feeds(&self, identity: &Identity) -> FeedSet {
         let state = lock(&self.0.state);
         state.kept.iter().find(|(kept, _)| kept == identity).map_or(FeedSet::EMPTY, |(_, feeds)| *feeds)
+    }
+
+    /// Returns how many clients came for one request.
+    #[must_use]
+    pub fn visits(&self) -> usize {
+        lock(&self.0.state).visits
+    }
+
+    /// Lets a message wait until the identity fetches it; its lock token is the system property that it has.
+    pub fn enqueue(&self, identity: &Identity, message: Message) {
+        self.change(|state| state.queues.entry(identity.clone()).or_default().push_back(message));
+    }
+
+    /// Returns what became of messages that were fetched, by their lock tokens.
+    #[must_use]
+    pub fn outcomes(&self) -> Vec<(String, LockOutcome)> {
+        lock(&self.0.state).outcomes.clone()
     }
 
     /// Returns what became of the deliveries, by their tags, in the order in which it happened.
@@ -285,22 +311,42 @@ impl Gateway for FakeGateway {
         self.open_session(hello)
     }
 
+    async fn visit(&self, hello: Hello) -> Result<Box<dyn Visit>, Refusal> {
+        let method = self.judged(&hello)?;
+        let identity = hello.claimed.clone();
+        self.change(|state| {
+            state.hellos.push(hello);
+            if state.not_ready {
+                return Err(Refusal::NotReady { reason: "the test says so".to_owned() });
+            }
+            state.visits += 1;
+            let authenticated = Authenticated::new(identity, method, state.expires);
+            Ok(Box::new(FakeVisit { gateway: self.clone(), authenticated }) as Box<dyn Visit>)
+        })
+    }
+
     fn report(&self, incident: &Incident<'_>) {
         self.change(|state| state.incidents.push(incident.kind));
     }
 }
 
 impl FakeGateway {
+    /// Decides whether a client is let in, and returns how it proves who it is.
+    fn judged(&self, hello: &Hello) -> Result<&'static str, Refusal> {
+        match &hello.credentials {
+            Credentials::SasToken(token) if token == Self::TOKEN => Ok("sas"),
+            Credentials::X509(_) => Ok("x509Thumbprint"),
+            _ => {
+                self.change(|state| state.hellos.push(hello.clone()));
+                let identity = hello.claimed.clone();
+                Err(AuthError::Denied { identity, reason: "a wrong token".to_owned() }.into())
+            }
+        }
+    }
+
     fn open_session(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal> {
         let identity = hello.claimed.clone();
-        let method = match &hello.credentials {
-            Credentials::SasToken(token) if token == Self::TOKEN => "sas",
-            Credentials::X509(_) => "x509Thumbprint",
-            _ => {
-                self.change(|state| state.hellos.push(hello));
-                return Err(AuthError::Denied { identity, reason: "a wrong token".to_owned() }.into());
-            }
-        };
+        let method = self.judged(&hello)?;
         let mailbox = Arc::new(Mailbox { identity: identity.clone(), inner: Mutex::default() });
         let opened = self.change(|state| {
             let clean = hello.clean;

@@ -1,15 +1,16 @@
-//! A small HTTP/1.1 client, and the server of the service API over bytes.
+//! A small HTTP/1.1 client, and servers over bytes.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use edge_core::service::Service;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 
 use super::FakeGateway;
 use crate::prepare::Newcomer;
-use crate::{Resources, Stop, TransportLimits};
+use crate::{Resources, Stop, TransportLimits, rest};
 
 /// A client of HTTP/1.1 on any stream, which keeps its connection.
 ///
@@ -127,19 +128,39 @@ fn parse(bytes: &[u8]) -> Option<(HttpAnswer, usize)> {
     Some((HttpAnswer { status, headers, body }, end))
 }
 
-/// Gives the server of the service API these bytes as one connection, and returns what it writes.
+/// Gives the server of HTTP these bytes as one connection, with this service API and gateway, and returns what it writes.
 ///
 /// # Cancel safety
 /// Not cancel-safe: requests may have been carried out.
-pub async fn rest_bytes(service: Arc<dyn Service>, bytes: &[u8]) -> Vec<u8> {
+pub async fn http_bytes(service: Option<Arc<dyn Service>>, gateway: FakeGateway, bytes: &[u8]) -> Vec<u8> {
+    let router = rest::router(rest::Shared { service, uploads: None });
+    over_bytes(rest::PROTOCOL, gateway, bytes, |mut newcomer, stream| async move {
+        rest::serve(&mut newcomer, router, stream).await;
+    })
+    .await
+}
+
+/// Gives the server of AMQP these bytes as one connection with this gateway, and returns what it writes.
+///
+/// # Cancel safety
+/// Not cancel-safe: messages may have been published.
+pub async fn amqp_bytes(gateway: FakeGateway, bytes: &[u8]) -> Vec<u8> {
+    over_bytes("amqp", gateway, bytes, |newcomer, stream| newcomer.into_amqp(stream, None)).await
+}
+
+async fn over_bytes<F: Future<Output = ()>>(
+    protocol: &'static str,
+    gateway: FakeGateway,
+    bytes: &[u8],
+    serve: impl FnOnce(Newcomer, DuplexStream) -> F,
+) -> Vec<u8> {
     let resources = Resources::new(TransportLimits::default());
     let Some(slot) = resources.connection() else { return Vec::new() };
     let (_stopper, stop) = Stop::pair();
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-    let gateway = Arc::new(FakeGateway::new());
-    let mut newcomer = Newcomer { gateway, stop, slot, peer, chain: Vec::new() };
+    let newcomer = Newcomer { protocol, gateway: Arc::new(gateway), stop, slot, peer, chain: Vec::new() };
     let (theirs, ours) = tokio::io::duplex(1 << 20);
-    let served = crate::rest::serve(&mut newcomer, service, theirs);
+    let served = serve(newcomer, theirs);
     let client = async move {
         let (mut read, mut write) = tokio::io::split(ours);
         let written = async {

@@ -10,8 +10,8 @@ mod http;
 pub mod listener;
 mod service;
 
-pub use amqp::{AmqpClient, AmqpEvent, amqp_address, amqp_body};
+pub use amqp::{AmqpClient, AmqpEvent, amqp_address, amqp_body, amqp_decoded, amqp_encoded};
 pub use client::MqttClient;
 pub use gateway::FakeGateway;
-pub use http::{HttpAnswer, HttpClient, rest_bytes};
+pub use http::{HttpAnswer, HttpClient, amqp_bytes, http_bytes};
 pub use service::FakeService;

@@ -4,18 +4,39 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest;
 
-/// Where the device SDKs connect. The query is not looked at.
-const PATH: &str = "/$iothub/websocket";
-/// The subprotocol of MQTT. MQTT-6.0.0-3.
-const PROTOCOL: &str = "mqtt";
+/// Where the device SDKs connect, and where the Python SDK of the service side does. The query is not looked at.
+const PATHS: [&str; 2] = ["/$iothub/websocket", "/$servicebus/websocket"];
+
+/// What is spoken inside a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subprotocol {
+    /// MQTT-6.0.0-3.
+    Mqtt,
+    /// AMQP 1.0 as IoT Hub speaks it. WebSocket Subprotocol Name Registry, "AMQP WebSocket Binding".
+    Amqp,
+}
+
+impl Subprotocol {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mqtt => "mqtt",
+            Self::Amqp => "AMQPWSB10",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        [Self::Mqtt, Self::Amqp].into_iter().find(|one| one.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// The most bytes of a request's head.
 pub(super) const MAX_HEAD_BYTES: usize = 8 << 10;
 
 /// What a request is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The connection becomes a WebSocket for MQTT, after these bytes.
-    Upgrade(String),
+    /// The connection becomes a WebSocket, after these bytes.
+    Upgrade(Subprotocol, String),
     /// The request is answered, and the connection closed.
     Refuse(String),
 }
@@ -34,7 +55,8 @@ pub(super) fn is_for_websockets(head: &[u8]) -> bool {
 
 fn is_ours(target: &str) -> bool {
     let path = target.split('?').next().unwrap_or_default();
-    path.trim_end_matches('/').replace("%24", "$").eq_ignore_ascii_case(PATH)
+    let path = path.trim_end_matches('/').replace("%24", "$");
+    PATHS.iter().any(|known| path.eq_ignore_ascii_case(known))
 }
 
 /// Returns the answer to the request with this head.
@@ -54,19 +76,22 @@ pub(super) fn answer(head: &[u8]) -> Answer {
     if !request.has("Sec-WebSocket-Version", "13") {
         return refuse("426 Upgrade Required", "Sec-WebSocket-Version: 13\r\n", "only version 13 is served");
     }
-    if !request.values("Sec-WebSocket-Protocol").any(|offered| offered == PROTOCOL) {
-        return refuse("400 Bad Request", "", "only the subprotocol mqtt is served");
-    }
+    // The first that is spoken here is the one that the client likes best.
+    let Some(chosen) = request.values("Sec-WebSocket-Protocol").find_map(Subprotocol::of) else {
+        return refuse("400 Bad Request", "", "only the subprotocols mqtt and AMQPWSB10 are served");
+    };
     let key = request.value("Sec-WebSocket-Key").unwrap_or_default();
     if STANDARD.decode(key).map_or(true, |key| key.len() != 16) {
         return refuse("400 Bad Request", "", "the Sec-WebSocket-Key is not 16 bytes in base64");
     }
     // paho reads the answer line by line, and wants these names with exactly one space behind the colon.
-    Answer::Upgrade(format!(
+    let text = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n",
-        accept(key)
-    ))
+         Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {}\r\n\r\n",
+        accept(key),
+        chosen.name()
+    );
+    Answer::Upgrade(chosen, text)
 }
 
 /// §4.2.2, step 5.4.
@@ -135,13 +160,13 @@ mod tests {
     fn check_refused(request: &str, status: &str) {
         match answer(request.as_bytes()) {
             Answer::Refuse(text) => assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{text}"),
-            Answer::Upgrade(_) => panic!("{request} was let in"),
+            Answer::Upgrade(..) => panic!("{request} was let in"),
         }
     }
 
     #[test]
     fn paho_is_let_in() {
-        let Answer::Upgrade(text) = answer(PAHO.as_bytes()) else { panic!("refused") };
+        let Answer::Upgrade(Subprotocol::Mqtt, text) = answer(PAHO.as_bytes()) else { panic!("refused") };
         assert!(text.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
         assert!(text.contains("\r\nSec-WebSocket-Protocol: mqtt\r\n"));
         assert!(text.ends_with("\r\n\r\n"));
@@ -149,12 +174,18 @@ mod tests {
 
     #[test]
     fn other_forms_are_let_in() {
-        for (from, to) in [
-            ("/$iothub/websocket ", "/%24iothub/websocket?iothub-no-client-cert=true "),
-            ("Connection: Upgrade", "connection: keep-alive, Upgrade"),
-            ("Protocol: mqtt", "Protocol: AMQPWSB10, mqtt"),
+        for (from, to, spoken) in [
+            ("/$iothub/websocket ", "/%24iothub/websocket?iothub-no-client-cert=true ", Subprotocol::Mqtt),
+            ("Connection: Upgrade", "connection: keep-alive, Upgrade", Subprotocol::Mqtt),
+            ("Protocol: mqtt", "Protocol: AMQPWSB10, mqtt", Subprotocol::Amqp),
+            ("Protocol: mqtt", "Protocol: other, mqtt, AMQPWSB10", Subprotocol::Mqtt),
+            ("/$iothub/websocket ", "/$servicebus/websocket/ ", Subprotocol::Mqtt),
         ] {
-            assert!(matches!(answer(PAHO.replace(from, to).as_bytes()), Answer::Upgrade(_)), "{to}");
+            let Answer::Upgrade(found, text) = answer(PAHO.replace(from, to).as_bytes()) else {
+                panic!("{to} is refused")
+            };
+            assert_eq!(found, spoken, "{to}");
+            assert!(text.contains(&format!("\r\nSec-WebSocket-Protocol: {}\r\n", spoken.name())), "{text}");
         }
     }
 
@@ -164,7 +195,7 @@ mod tests {
         check_refused(&PAHO.replace("Upgrade: websocket\r\n", ""), "426");
         check_refused(&PAHO.replace("GET", "POST"), "426");
         check_refused(&PAHO.replace("Version: 13", "Version: 8"), "426");
-        check_refused(&PAHO.replace("Protocol: mqtt", "Protocol: AMQPWSB10"), "400");
+        check_refused(&PAHO.replace("Protocol: mqtt", "Protocol: amqp"), "400");
         check_refused(&PAHO.replace("dGhl", ""), "400");
         check_refused(&PAHO.replace("HTTP/1.1", "HTTP/1.0"), "400");
         check_refused("\x16\x03\x01\r\n\r\n", "400");

@@ -99,9 +99,14 @@ impl ServerConnection {
             }
             (Some(LinkAddress::Cbs), Role::Receiver) => self.accept(answer, Purpose::TokenAnswers, None, 0),
             (Some(LinkAddress::ServiceSend), Role::Sender) => service(self, Purpose::ServiceSend),
-            (Some(LinkAddress::ServiceFeedback), _) => {
-                self.report(None, IncidentKind::Unsupported, "a link for feedback");
-                self.refuse(answer, condition::NOT_IMPLEMENTED, "feedback is to be had over HTTP");
+            (Some(LinkAddress::ServiceFeedback), Role::Receiver) => {
+                if self.is_service && !self.feedback_attached(key) {
+                    let detail = "there is a link for feedback already";
+                    self.report(None, IncidentKind::Unsupported, detail);
+                    self.refuse(answer, condition::LIMIT, detail);
+                } else {
+                    service(self, Purpose::Feedback);
+                }
             }
             (Some(LinkAddress::Of(identity, topic)), role) => {
                 if let Some(who) = self.who(&identity) {
@@ -295,7 +300,7 @@ impl ServerConnection {
         }
         if let Some(state) = self.channels.get_mut(&key.0) {
             let mut forgotten = Vec::new();
-            if matches!(link.purpose, Purpose::CloudToDevice | Purpose::Inputs) {
+            if matches!(link.purpose, Purpose::CloudToDevice | Purpose::Inputs | Purpose::Feedback) {
                 state.unsettled.retain(|_, unsettled| {
                     let goes = unsettled.link == key;
                     if goes {
@@ -307,6 +312,9 @@ impl ServerConnection {
             for (who, bytes) in forgotten {
                 self.forget_delivery(who, bytes);
             }
+        }
+        if link.purpose == Purpose::Feedback {
+            self.feedback_detached(key);
         }
         let Some((who, client)) = link.who.and_then(|who| Some((who, self.clients.get_mut(&who)?))) else {
             return true;

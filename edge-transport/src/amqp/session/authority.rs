@@ -1,7 +1,7 @@
 //! Who may do what on a connection: tokens, user names and certificates.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edge_core::{
     AuthError, Authenticated, CloseReason, Credentials, FeedSet, Hello, Identity, IncidentKind, Origin,
@@ -197,12 +197,15 @@ impl ServerConnection {
     }
 
     /// Takes the service API's decision.
-    pub(super) fn authorized(&mut self, now: Instant, allowed: bool) {
+    pub(super) fn authorized(&mut self, now: Instant, allowed: Option<Duration>) {
         let Some(Opening { identity: None, waiter, .. }) = self.opening.take() else { return };
-        if allowed {
+        if let Some(time) = allowed {
             self.is_service = true;
+            // What is too far away to be a time never comes.
+            self.service_until = now.checked_add(time);
             self.let_in();
         }
+        let allowed = allowed.is_some();
         match waiter {
             Waiter::Sasl => self.sasl_decided(now, allowed, false),
             Waiter::Token(link, id) if allowed => self.answer_token(link, &id, 200, "OK"),

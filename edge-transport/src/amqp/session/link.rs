@@ -53,6 +53,7 @@ pub(super) enum Purpose {
     Inputs,
     TwinAnswers,
     Methods,
+    Feedback,
 }
 
 /// One link.

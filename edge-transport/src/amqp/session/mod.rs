@@ -13,6 +13,7 @@
 //! | `outbound` | transfers to the client, credit and windows |
 //! | `events` | what the gateway has for the client |
 //! | `requests` | twins and methods |
+//! | `feedback` | what became of cloud-to-device messages |
 //! | `times` | what is too late |
 //!
 //! # Source
@@ -21,6 +22,7 @@
 mod attach;
 mod authority;
 mod events;
+mod feedback;
 mod frames;
 mod hello;
 mod inbound;
@@ -37,15 +39,18 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use edge_core::service::LockOutcome;
 use edge_core::{
     Authenticated, FeedSet, Hello, Identity, IncidentKind, Message, MessageBuilder, MethodAnswer, Origin,
     Refusal, SessionEvent, TwinRequest,
 };
 
 use self::authority::Opening;
+use self::feedback::Feedback;
+pub(crate) use self::feedback::FeedbackAnswer;
 use self::link::{Channel, Link, LinkKey};
 use self::out::Out;
-use super::wire::{AmqpError, Close, Performative, condition};
+use super::wire::{AmqpError, Close, Detach, Performative, condition};
 use crate::limits::Share;
 use crate::{Resources, TransportLimits};
 
@@ -77,8 +82,10 @@ pub(crate) enum Input<'a> {
     Stop,
     /// The gateway answered [`Output::Open`].
     Opened(Result<Authenticated, Refusal>),
-    /// The service API answered [`Output::Authorize`].
-    Authorized(bool),
+    /// The service API answered [`Output::Authorize`]: for how long, or not at all.
+    Authorized(Option<Duration>),
+    /// The service API answered [`Output::ReceiveFeedback`] or [`Output::SettleFeedback`].
+    Feedback(FeedbackAnswer),
     /// The service API answered the oldest [`Output::SendToDevice`]: nothing, or a condition and a description.
     Sent(Result<(), (&'static str, String)>),
     /// The receipt of the oldest [`Output::Publish`], [`Output::Subscribe`] or [`Output::Unsubscribe`] has resolved.
@@ -108,6 +115,10 @@ pub(crate) enum Output {
     AnswerMethod { who: u32, id: u64, answer: MethodAnswer },
     /// Put a message into somebody's queue; the answer is [`Input::Sent`].
     SendToDevice { identity: Identity, message: Message },
+    /// Ask for feedback; the answer is [`Input::Feedback`].
+    ReceiveFeedback,
+    /// Settle feedback; the answer is [`Input::Feedback`].
+    SettleFeedback { token: String, outcome: LockOutcome },
     /// Drop the gateway's session of `who`, and what waits for it.
     Drop { who: u32 },
     /// Report what the client did wrong.
@@ -238,6 +249,9 @@ pub(crate) struct ServerConnection {
     gathering: BTreeSet<LinkKey>,
     /// Whether a policy's token allows sending to devices.
     is_service: bool,
+    /// Until when.
+    service_until: Option<Instant>,
+    feedback: Feedback,
     /// The cloud-to-device messages that the service API has not answered, oldest first.
     sending: VecDeque<(LinkKey, u32, usize)>,
     /// Messages, and their bytes, that wait for receipts.
@@ -281,6 +295,8 @@ impl ServerConnection {
             backlog: BTreeSet::new(),
             gathering: BTreeSet::new(),
             is_service: false,
+            service_until: None,
+            feedback: Feedback::default(),
             sending: VecDeque::new(),
             waiting_messages: 0,
             waiting_bytes: 0,
@@ -313,6 +329,7 @@ impl ServerConnection {
                 self.feed(now, &[], scratch);
             }
             Input::Sent(answer) => self.sent(answer),
+            Input::Feedback(answer) => self.feedback(now, answer),
             Input::Resolved { who, ok } => self.resolved(now, who, ok),
             Input::Event { who, event } => {
                 let was_full = self.waiting_twins >= self.limits().max_twin_requests;
@@ -323,6 +340,7 @@ impl ServerConnection {
             }
         }
         self.flush(now);
+        self.ask_for_feedback(now);
         self.listen_again(now);
     }
 
@@ -438,6 +456,11 @@ impl ServerConnection {
     fn close(&mut self, now: Instant, condition: &str, description: &str) {
         match self.phase {
             Phase::Open => {
+                // The Node SDK detaches its links when it hears a CLOSE, and waits 45 s for answers that cannot come.
+                for (channel, handle) in std::mem::take(&mut self.links).into_keys() {
+                    let detach = Detach { handle, closed: true, error: None };
+                    self.out.frame(channel, &Performative::Detach(detach));
+                }
                 let error = Some(AmqpError { condition, description });
                 self.out.frame(0, &Performative::Close(Close { error }));
             }
@@ -465,6 +488,7 @@ impl ServerConnection {
         self.backlog.clear();
         self.gathering.clear();
         self.sending.clear();
+        self.feedback = Feedback::default();
         (self.waiting_messages, self.waiting_bytes, self.waiting_twins, self.urgent_bytes) = (0, 0, 0, 0);
         self.outputs.push_back(Output::Close);
     }

@@ -21,6 +21,13 @@ impl ServerConnection {
             _ => return,
         };
         let Some(key) = link else { return };
+        self.deliver_on(key, Some((who, input)), delivery);
+    }
+
+    /// Hands on a delivery by a link: to a client's cloud-to-device messages or input, or to the service side.
+    pub(super) fn deliver_on(&mut self, key: LinkKey, to: Option<(u32, Option<String>)>, delivery: Delivery) {
+        // The service side has no number of a client's.
+        let (who, input) = to.unwrap_or((u32::MAX, None));
         let mut bytes = Vec::with_capacity(delivery.message().size() + FRAME_OVERHEAD);
         amqp::write(delivery.message(), amqp::Reader::Client, input.as_deref(), &mut bytes);
         let token = delivery.message().system().value(SystemKey::LockToken).and_then(uuid::from_text);

@@ -22,6 +22,10 @@ impl ServerConnection {
             return;
         }
         let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_over(self.service_until) {
+            self.service_expired();
+        }
+        self.ask_for_feedback(now);
         let limits = self.resources.limits();
         let violation = |kind, condition, detail: String| Some(Violation::new(kind, condition, detail));
         let violation = if is_over(self.must_be_let_in()) {
@@ -60,6 +64,8 @@ impl ServerConnection {
             self.parts_end(),
             self.stall_ends(),
             self.heartbeat_at(),
+            self.service_until,
+            self.feedback_at(),
         ];
         all.into_iter().flatten().min()
     }

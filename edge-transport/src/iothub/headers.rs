@@ -1,0 +1,219 @@
+//! Which HTTP headers stand for which properties of a message.
+//!
+//! | property | header | a device may send it | a device is told it |
+//! |---|---|---|---|
+//! | messageId | `iothub-messageid` | yes | yes |
+//! | correlationId | `iothub-correlationid` | yes | yes |
+//! | userId | `iothub-userid` | yes | yes |
+//! | to | `iothub-to` | yes | yes |
+//! | contentType | `iothub-contenttype` | yes | yes |
+//! | contentEncoding | `iothub-contentencoding` | yes | yes |
+//! | absolute-expiry-time | `iothub-expiry` | yes | yes |
+//! | ack | `iothub-ack` | yes | yes |
+//! | creationTime | `iothub-creation-time-utc` | yes | yes |
+//! | messageSchema | `iothub-message-schema` | yes | yes |
+//! | operation | `iothub-operation` | yes | yes |
+//! | outputName | `iothub-outputname` | yes | no |
+//! | iothub-interface-id | `iothub-interface-id` | yes | yes |
+//! | dt-subject | `dt-subject` | yes | yes |
+//! | sequenceNumber | `iothub-sequencenumber` | no | yes |
+//! | enqueuedTime | `iothub-enqueuedtime` | no | yes |
+//! | deliveryCount | `iothub-deliverycount` | no | yes |
+//! | lockToken | `ETag`, in quotation marks | no | yes |
+//! | an application property | `iothub-app-` and its name | yes | yes |
+//!
+//! Headers have no case: the name of a property that comes in one is in small letters. A property without a value has an
+//! empty one. A value that comes in as no UTF-8 is taken for ISO 8859-1, which is what Node writes. What no header can
+//! hold, control characters in a value and anything but the characters of a token in a name, goes out percent-encoded.
+//!
+//! # Source
+//! Azure IoT Hub, REST reference, "Device - Send Device Event" and "Device - Receive Device Bound Notification"; the
+//! names below `iothub-ack` are our choice, after those that AMQP has.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use edge_core::{Message, MessageBuilder, SystemKey};
+
+use super::amqp::PropertiesRead;
+
+/// Before the name of an application property.
+pub(crate) const APP: &str = "iothub-app-";
+
+/// Which way a header goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    In,
+    Out,
+    Both,
+}
+
+const TABLE: &[(&str, SystemKey, Way)] = &[
+    ("iothub-messageid", SystemKey::MessageId, Way::Both),
+    ("iothub-correlationid", SystemKey::CorrelationId, Way::Both),
+    ("iothub-userid", SystemKey::UserId, Way::Both),
+    ("iothub-to", SystemKey::To, Way::Both),
+    ("iothub-contenttype", SystemKey::ContentType, Way::Both),
+    ("iothub-contentencoding", SystemKey::ContentEncoding, Way::Both),
+    ("iothub-expiry", SystemKey::ExpiryTime, Way::Both),
+    ("iothub-ack", SystemKey::Ack, Way::Both),
+    ("iothub-creation-time-utc", SystemKey::CreationTime, Way::Both),
+    ("iothub-message-schema", SystemKey::MessageSchema, Way::Both),
+    ("iothub-operation", SystemKey::Operation, Way::Both),
+    ("iothub-outputname", SystemKey::OutputName, Way::In),
+    ("iothub-interface-id", SystemKey::InterfaceId, Way::Both),
+    ("dt-subject", SystemKey::Subject, Way::Both),
+    ("iothub-sequencenumber", SystemKey::SequenceNumber, Way::Out),
+    ("iothub-enqueuedtime", SystemKey::EnqueuedTime, Way::Out),
+    ("iothub-deliverycount", SystemKey::DeliveryCount, Way::Out),
+];
+
+/// Reads one header or property of a batch, with its name in any case, into `builder`; what is no property is passed over.
+pub(crate) fn read(
+    name: &str,
+    value: Option<&str>,
+    builder: &mut MessageBuilder,
+    found: &mut PropertiesRead,
+) {
+    let app = name.get(..APP.len()).filter(|start| start.eq_ignore_ascii_case(APP));
+    if let Some(name) = app.and_then(|_| name.get(APP.len()..)) {
+        return property(name, value, builder, found);
+    }
+    let known = TABLE.iter().find(|(known, _, way)| *way != Way::Out && known.eq_ignore_ascii_case(name));
+    let Some((_, key, _)) = known else { return };
+    let value = value.unwrap_or_default();
+    found.bytes += value.len();
+    match key {
+        SystemKey::OutputName => found.output = Some(value.to_owned()),
+        key => builder.set_system(*key, value),
+    }
+}
+
+/// Reads one application property.
+pub(crate) fn property(
+    name: &str,
+    value: Option<&str>,
+    builder: &mut MessageBuilder,
+    found: &mut PropertiesRead,
+) {
+    found.bytes += name.len() + value.map_or(0, str::len);
+    builder.set_property(name, value);
+}
+
+/// Returns whether a header or property of a batch is a system property, so that it is none of the application's.
+pub(crate) fn is_system(name: &str) -> bool {
+    TABLE.iter().any(|(known, ..)| known.eq_ignore_ascii_case(name))
+}
+
+/// Returns the text of a header's value.
+pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.into(),
+        Err(_) => value.iter().map(|byte| char::from(*byte)).collect::<String>().into(),
+    }
+}
+
+/// Hands the headers of a message for a device to `put`: names of tokens, values without control characters.
+pub(crate) fn write(message: &Message, mut put: impl FnMut(&str, &str)) {
+    for (key, value) in message.system() {
+        if let Some((name, ..)) = TABLE.iter().find(|(_, known, way)| *known == key && *way != Way::In) {
+            put(name, &encoded(value, char::is_control));
+        }
+    }
+    if let Some(token) = message.system().value(SystemKey::LockToken) {
+        put("etag", &format!("\"{}\"", encoded(token, char::is_control)));
+    }
+    for (name, value) in message.properties() {
+        let name = encoded(name, |c| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)));
+        put(&format!("{APP}{name}"), &encoded(value.unwrap_or_default(), char::is_control));
+    }
+}
+
+/// Returns a text with those characters percent-encoded that `is_odd` says.
+fn encoded(text: &str, is_odd: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&is_odd) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if !is_odd(c) {
+            out.push(c);
+            continue;
+        }
+        let mut buffer = [0; 4];
+        for byte in c.encode_utf8(&mut buffer).bytes() {
+            // Writing to a string does not fail.
+            let _infallible = write!(out, "%{byte:02X}");
+        }
+    }
+    out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read_all(headers: &[(&str, &str)]) -> (Message, PropertiesRead) {
+        let (mut builder, mut found) = (MessageBuilder::new("/messages/"), PropertiesRead::default());
+        for (name, value) in headers {
+            read(name, Some(value), &mut builder, &mut found);
+        }
+        (builder.build(), found)
+    }
+
+    #[test]
+    fn headers_are_properties() {
+        let headers = [
+            ("IoTHub-MessageId", "m1"),
+            ("iothub-app-Line", "7"),
+            ("IOTHUB-APP-x", ""),
+            ("iothub-sequencenumber", "9"),
+            ("iothub-outputname", "hot"),
+            ("accept", "*/*"),
+        ];
+        let (message, found) = read_all(&headers);
+        assert_eq!(message.system().iter().collect::<Vec<_>>(), [(SystemKey::MessageId, "m1")]);
+        assert_eq!(message.properties().value("Line"), Some(Some("7")));
+        assert_eq!(message.properties().value("x"), Some(Some("")));
+        assert_eq!(found, PropertiesRead { output: Some("hot".into()), bytes: 11 });
+    }
+
+    #[test]
+    fn what_no_header_holds_is_encoded() {
+        let builder = MessageBuilder::new("/messages/").property("a b:ä", "x\r\ny ä").null_property("n");
+        let message = builder.system(SystemKey::LockToken, "t").build();
+        let mut put = Vec::new();
+        write(&message, |name, value| put.push(format!("{name}: {value}")));
+        assert_eq!(put, ["etag: \"t\"", "iothub-app-a%20b%3A%C3%A4: x%0D%0Ay ä", "iothub-app-n: "]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_latin() {
+        assert_eq!(text(b"\xe4"), "ä");
+        assert_eq!(text("ä".as_bytes()), "ä");
+    }
+
+    proptest! {
+        /// What a message for a device says comes back when a device says the same.
+        #[test]
+        fn what_goes_out_comes_in(
+            values in proptest::collection::vec("[ -~]{0,20}", 13),
+            app in proptest::collection::btree_map("[a-z0-9_.-]{0,12}", "[ -~äß]{0,20}", 0..6),
+        ) {
+            let mut builder = MessageBuilder::new("/messages/");
+            let both = TABLE.iter().filter(|(_, _, way)| *way == Way::Both);
+            for ((_, key, _), value) in both.zip(&values) {
+                builder.set_system(*key, value);
+            }
+            for (name, value) in &app {
+                builder.set_property(name, Some(value));
+            }
+            let message = builder.build();
+            let (mut builder, mut found) = (MessageBuilder::new("/messages/"), PropertiesRead::default());
+            write(&message, |name, value| read(name, Some(value), &mut builder, &mut found));
+            prop_assert_eq!(builder.build(), message);
+        }
+    }
+}
