@@ -1,7 +1,8 @@
-//! The device SDK from PyPI, unmodified, against the built gateway.
+//! The device and service SDKs from PyPI and npm, unmodified, against the built gateway.
 
 mod api;
 mod connect;
 mod faults;
 mod modules;
+mod node;
 mod telemetry;

@@ -50,8 +50,8 @@ fn a_silent_connection_with_tls_takes_16_kib() {
 fn a_long_queue_takes_disk_and_not_memory() {
     let (server, _folder) = start(Guests { publishers: 8, subscribers: 0, tls: false });
     let logins: Vec<_> = (0..8).map(|number| server.dialect.publisher(number)).collect();
-    let shown =
-        ingest(&server.target, &logins, 50, &payload(256), 400_000).unwrap_or_else(|error| panic!("{error}"));
+    let shown = ingest(&server.target, &logins, 50, &payload(256), 400_000, None)
+        .unwrap_or_else(|error| panic!("{error}"));
     println!("{shown:?}");
     assert!(shown.peak_kib < 64_000_000 / 1024, "{} KiB at most", shown.peak_kib);
 }

@@ -8,6 +8,11 @@ ARGS = json.loads(sys.argv[1])
 # Before the SDK is imported: `requests` reads it.
 os.environ["REQUESTS_CA_BUNDLE"] = ARGS["ca"]
 
+import certifi  # noqa: E402
+
+# `uamqp` trusts what is in this file, and has no option for another.
+certifi.where = lambda: ARGS["ca"]
+
 import requests  # noqa: E402
 from azure.iot.hub.sastoken import SasToken  # noqa: E402
 from azure.iot.hub import IoTHubRegistryManager  # noqa: E402
@@ -15,7 +20,8 @@ from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties  # no
 
 
 def say(word, **fields):
-    print(json.dumps({"say": word, **fields}), flush=True)
+    sys.stdout.write(json.dumps({"say": word, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 manager = IoTHubRegistryManager.from_connection_string(ARGS["service"])
@@ -89,6 +95,12 @@ def send(device, body, properties=None, module=None):
     say("sent")
 
 
+def send_c2d(device, body, properties=None):
+    """A cloud-to-device message by the SDK itself, which is AMQP."""
+    manager.send_c2d_message(device, body, properties or {})
+    say("sent")
+
+
 def create(device, key):
     made = manager.create_device_with_sas(device, key, key, "enabled")
     say("device", etag=made.etag, generation=made.generation_id, status=made.status)
@@ -115,7 +127,7 @@ def listed():
 
 TOLD = {
     f.__name__: f
-    for f in (get_twin, patch_twin, replace_twin, method, send, create, update, read, delete, listed)
+    for f in (get_twin, patch_twin, replace_twin, method, send, send_c2d, create, update, read, delete, listed)
 }
 
 say("ready")

@@ -1,4 +1,4 @@
-//! Python scripts that use a device SDK.
+//! Scripts in Python and Node that use device and service SDKs.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -33,8 +33,25 @@ impl Script {
             env::var_os("EDGE_PYTHON").expect("EDGE_PYTHON names a Python that has azure-iot-device");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("py").join(name);
         let mut command = Command::new(python);
-        command.arg("-u").arg(path).arg(arguments.to_string());
-        command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg("-u").arg(path).arg(arguments.to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
+        Self::run(name, command)
+    }
+
+    /// Starts a script of this crate in Node; `ca` in its arguments is trusted everywhere.
+    ///
+    /// # Panics
+    /// When there is no Node.
+    #[must_use]
+    pub fn node(name: &str, arguments: &Value) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("js").join(name);
+        let mut command = Command::new("node");
+        command.arg(path).arg(arguments.to_string());
+        command.env("NODE_EXTRA_CA_CERTS", arguments["ca"].as_str().unwrap_or_default());
+        Self::run(name, command)
+    }
+
+    fn run(name: &str, mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("{command:?} could not be started: {error}"));
         let (stdin, stdout) = child.stdin.take().zip(child.stdout.take()).expect("both were asked for above");
@@ -73,6 +90,15 @@ impl Script {
                 return heard;
             }
         }
+    }
+
+    /// Waits for the next word, whatever it is, and returns what was said with it.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    pub fn hear(&self) -> Value {
+        self.next("anything")
     }
 
     fn next(&self, word: &str) -> Value {

@@ -9,8 +9,14 @@ use crate::step::{Outcome, execute, output};
 /// The device SDK and the service SDK that the tests drive, from PyPI, with what the latter needs and does not name.
 const AZURE_SDKS: [&str; 3] = ["azure-iot-device==2.14.0", "azure-iot-hub==2.7.0", "six"];
 
-/// The device SDK for Node, from npm.
-const NODE_SDKS: [&str; 2] = ["azure-iot-device@1.18.4", "azure-iot-device-amqp@1.14.4"];
+/// The device SDK for Node with all its transports, and the service SDK, from npm.
+const NODE_SDKS: [&str; 5] = [
+    "azure-iot-device@1.18.4",
+    "azure-iot-device-amqp@1.14.4",
+    "azure-iot-device-http@1.14.4",
+    "azure-iot-device-mqtt@1.16.4",
+    "azure-iothub@1.16.6",
+];
 
 /// Where the installed peers are.
 #[derive(Debug)]
