@@ -8,7 +8,8 @@ use mio::net::TcpStream;
 use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 
-use crate::mqtt::{self, Packet};
+use crate::mqtt::Packet;
+use crate::protocol::Protocol;
 
 /// A connection that never blocks; what it wants to send waits in `out`.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Client {
     pub out: Vec<u8>,
     sent: usize,
     rest: Vec<u8>,
+    protocol: Protocol,
 }
 
 impl Client {
@@ -26,7 +28,11 @@ impl Client {
     ///
     /// # Errors
     /// When no socket can be had.
-    pub fn connect(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
+    pub fn connect(
+        address: SocketAddr,
+        protocol: Protocol,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         let tls = tls
@@ -36,7 +42,7 @@ impl Client {
             .transpose()
             .map_err(io::Error::other)?
             .map(Box::new);
-        Ok(Self { stream, tls, out: Vec::new(), sent: 0, rest: Vec::new() })
+        Ok(Self { stream, tls, out: Vec::new(), sent: 0, rest: Vec::new(), protocol })
     }
 
     /// Returns the socket, for registering it.
@@ -101,7 +107,7 @@ impl Client {
             joined = std::mem::take(&mut self.rest);
             &joined
         };
-        while let Some((found, length)) = mqtt::read(bytes) {
+        while let Some((found, length)) = self.protocol.read(bytes) {
             packet(found);
             bytes = &bytes[length..];
         }

@@ -7,13 +7,16 @@
 //! `cargo xtask bench` builds what is needed and runs the `compare` program; `loadgen` puts the same load on any
 //! server, and `null-durable` is the lower bound: nothing but parsing, one append, one synchronisation, an answer.
 
+pub mod amqp;
 pub mod args;
 pub mod client;
 pub mod clock;
 pub mod comparison;
+pub mod http;
 pub mod machine;
 pub mod mqtt;
 pub mod process;
+pub mod protocol;
 pub mod scenario;
 pub mod server;
 pub mod stats;

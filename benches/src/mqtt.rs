@@ -1,4 +1,7 @@
-//! The few packets of MQTT 3.1.1 that a load generator needs.
+//! The few packets of MQTT 3.1.1 that a load generator needs; what it hears over other protocols is told in the same
+//! words.
+
+use crate::protocol::Protocol;
 
 /// A packet from a server, without what the generator has no use for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,15 @@ pub enum Packet {
     Delivered(Option<u16>),
     /// An answer to SUBSCRIBE, with its first return code; 0x80 is a refusal.
     Subscribed(u8),
+    /// These deliveries of AMQP are settled.
+    Settled {
+        /// The first of them.
+        first: u32,
+        /// The last of them.
+        last: u32,
+    },
+    /// A request of HTTP is answered with this status.
+    Answered(u16),
     /// Anything else.
     Other,
 }
@@ -20,13 +32,15 @@ pub enum Packet {
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "programs of this package fill it in")]
 pub struct Login {
+    /// What the client speaks.
+    pub protocol: Protocol,
     /// The client identifier.
     pub client_id: String,
     /// The user name, where the server wants one.
     pub user: Option<String>,
     /// The password, where the server wants one.
     pub password: Option<String>,
-    /// The topic that this client publishes to.
+    /// The topic, address or path that this client publishes to.
     pub publishes_to: String,
     /// The filter that this client subscribes to.
     pub subscribes_to: Option<String>,

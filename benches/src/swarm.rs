@@ -54,7 +54,10 @@ impl Swarm {
             for (index, packet) in packets.drain(..) {
                 match (packet, &logins[index].subscribes_to) {
                     (Packet::Connected(0), Some(filter)) => swarm.send(index, &mqtt::subscribe(filter)),
-                    (Packet::Connected(0), None) | (Packet::Subscribed(0..=2), _) => ready += 1,
+                    (Packet::Connected(0) | Packet::Answered(204), None) | (Packet::Subscribed(0..=2), _) => {
+                        ready += 1;
+                    }
+                    (Packet::Settled { .. } | Packet::Other, _) => {}
                     (packet, _) => {
                         let client = &logins[index].client_id;
                         return Err(io::Error::other(format!("{client} was answered {packet:?}")));
@@ -119,14 +122,14 @@ impl Swarm {
         login: &Login,
         tls: Option<&Arc<ClientConfig>>,
     ) -> io::Result<()> {
-        let mut client = Client::connect(address, tls)?;
+        let mut client = Client::connect(address, login.protocol, tls)?;
         let index = self.clients.len();
         self.poll.registry().register(
             client.source(),
             Token(index),
             Interest::READABLE | Interest::WRITABLE,
         )?;
-        client.out = mqtt::connect(login);
+        client.out = login.protocol.connect(login);
         self.clients.push(client);
         self.dirty.push(index);
         Ok(())

@@ -15,7 +15,7 @@ pub(crate) fn run(root: &Path, load: &str, options: &[&str]) -> Outcome {
     let takes_part = |name: &str| chosen.is_none_or(|names| names.split(',').any(|chosen| chosen == name));
     let mut cargo = Command::new(env!("CARGO"));
     execute(cargo.current_dir(root).args(["build", "--release", "--package", "edge-bench", "--bins"]))?;
-    if ["gateway", "written", "memory"].into_iter().any(takes_part) {
+    if ["gateway", "written", "memory", "gateway-amqp", "gateway-https"].into_iter().any(takes_part) {
         let mut cargo = Command::new(env!("CARGO"));
         execute(cargo.current_dir(root).args(["build", "--release", "--example", "gateway"]))?;
     }
@@ -23,7 +23,10 @@ pub(crate) fn run(root: &Path, load: &str, options: &[&str]) -> Outcome {
     let program = target.join("release").join(format!("compare{}", std::env::consts::EXE_SUFFIX));
     let mut compare = Command::new(program);
     compare.current_dir(root).arg(load).args(options);
-    if takes_part("mosquitto") && load != "memory" {
+    if load == "https" && takes_part("nginx") {
+        compare.env("EDGE_NGINX", install::program("nginx", "nginx-light")?);
+    }
+    if takes_part("mosquitto") && !["memory", "amqp", "https", "idle-amqp"].contains(&load) {
         compare.env("EDGE_MOSQUITTO", install::program("mosquitto", "mosquitto")?);
     }
     if options.contains(&"--with-rumqttd") || chosen.is_some_and(|names| names.contains("rumqttd")) {

@@ -1,8 +1,8 @@
 //! Puts this gateway and its peers under the same load, in turns, and prints a table with ratios.
 //!
-//! `compare ingest|latency|fanout|idle|idle-tls|memory [--rounds N] [--only NAME,NAME] [--with-rumqttd] [--messages N]
+//! `compare ingest|latency|fanout|idle|idle-tls|memory|amqp|https|idle-amqp [--rounds N] [--only NAME,NAME] [--with-rumqttd] [--messages N]
 //! [--clients N] [--window N] [--payload BYTES]`; names are `gateway`, `written`, `memory`, `mosquitto`, `rumqttd`,
-//! `limit` and `limit-written`.
+//! `limit`, `limit-written`, `gateway-amqp`, `gateway-https` and `nginx`.
 
 use std::error::Error;
 use std::time::Duration;
@@ -26,7 +26,9 @@ const GATEWAY: Kind = Kind::Gateway(Durability::Synced);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = Args::of_this_program();
-    let load = args.command().ok_or("name a load: ingest, latency, fanout, idle, idle-tls or memory")?;
+    let load = args
+        .command()
+        .ok_or("name a load: ingest, latency, fanout, idle, idle-tls, memory, amqp, https or idle-amqp")?;
     let only: Option<String> = args.option("--only")?;
     let with_rumqttd = args.switch("--with-rumqttd");
     let size = Size {
@@ -59,6 +61,9 @@ fn kind(name: &str) -> Result<Kind, String> {
         "rumqttd" => Kind::Rumqttd,
         "limit" => Kind::NullDurable,
         "limit-written" => Kind::NullWritten,
+        "gateway-amqp" => Kind::GatewayAmqp,
+        "gateway-https" => Kind::GatewayHttps,
+        "nginx" => Kind::Nginx,
         other => return Err(format!("no server is called {other}")),
     })
 }
@@ -67,18 +72,23 @@ fn usual(load: &str) -> Vec<Kind> {
     match load {
         "ingest" => vec![GATEWAY, Kind::Mosquitto, Kind::NullDurable],
         "memory" => vec![GATEWAY],
+        "amqp" | "idle-amqp" => vec![GATEWAY, Kind::GatewayAmqp],
+        "https" => vec![Kind::GatewayHttps, Kind::Nginx],
         _ => vec![GATEWAY, Kind::Mosquitto],
     }
 }
 
 fn measure(load: &str, kinds: &[Kind], size: &Size) -> Result<String, Box<dyn Error>> {
     match load {
-        "ingest" => ingest(kinds, size, 1_000_000),
-        "memory" => ingest(kinds, &Size { rounds: 1, body: size.body.clone(), ..*size }, 5_000_000),
+        "ingest" => ingest(kinds, size, 1_000_000, false),
+        "amqp" => ingest(kinds, size, 500_000, true),
+        // A request waits for its answer.
+        "https" => ingest(kinds, &Size { window: 1, body: size.body.clone(), ..*size }, 100_000, true),
+        "memory" => ingest(kinds, &Size { rounds: 1, body: size.body.clone(), ..*size }, 5_000_000, false),
         "latency" => latency(kinds, size),
         "fanout" => fanout(kinds, size),
         "idle" => idle(kinds, size, false),
-        "idle-tls" => idle(kinds, size, true),
+        "idle-tls" | "idle-amqp" => idle(kinds, size, true),
         other => Err(format!("no load is called {other}").into()),
     }
 }
@@ -105,15 +115,16 @@ fn publishers(server: &Server, count: usize) -> Vec<Login> {
     (0..count).map(|number| server.dialect.publisher(number)).collect()
 }
 
-fn ingest(kinds: &[Kind], size: &Size, messages: u64) -> Result<String, Box<dyn Error>> {
-    let guests = Guests { publishers: size.clients.unwrap_or(32), subscribers: 0, tls: false };
+fn ingest(kinds: &[Kind], size: &Size, messages: u64, tls: bool) -> Result<String, Box<dyn Error>> {
+    let guests = Guests { publishers: size.clients.unwrap_or(32), subscribers: 0, tls };
     let headings = ["acked/s", "CPU µs/msg", "ack p50 ms", "ack p99 ms", "RSS MiB", "peak MiB"];
     run(&headings, guests, kinds, size.rounds, |kind, server| {
         let logins = publishers(server, guests.publishers);
+        let client = server.pki.as_ref().map(|pki| &pki.client);
         // The slow ones get less to do, so that all are busy for seconds.
         let share = if matches!(kind, Kind::Mosquitto | Kind::Rumqttd) { 5 } else { 1 };
         let messages = size.messages.unwrap_or(messages / share);
-        let shown = scenario::ingest(&server.target, &logins, size.window, &size.body, messages)?;
+        let shown = scenario::ingest(&server.target, &logins, size.window, &size.body, messages, client)?;
         let (p50, p99) = (millis(shown.ack_p50), millis(shown.ack_p99));
         Ok(vec![shown.rate, shown.cpu_us, p50, p99, mib(shown.resident_kib), mib(shown.peak_kib)])
     })

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let logins = publishers(clients.unwrap_or(32));
             println!(
                 "{:#?}",
-                scenario::ingest(&target, &logins, window, &body, messages.unwrap_or(200_000))?
+                scenario::ingest(&target, &logins, window, &body, messages.unwrap_or(200_000), None)?
             );
         }
         "latency" => {

@@ -2,10 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
+
 use super::{Target, micros_each};
-use crate::mqtt::{Login, Packet, Publish};
+use crate::mqtt::{Login, Packet};
+use crate::protocol::Messages;
 use crate::swarm::Swarm;
 use crate::{clock, stats};
 
@@ -28,7 +32,7 @@ pub struct Ingest {
 }
 
 struct Publisher {
-    publish: Publish,
+    messages: Messages,
     next: u16,
     left: u64,
     sent: VecDeque<(u16, Instant)>,
@@ -38,7 +42,7 @@ impl Publisher {
     /// Sends until `window` messages wait for their acknowledgement.
     fn fill(&mut self, window: usize, out: &mut Vec<u8>, now: Instant) {
         while self.left > 0 && self.sent.len() < window {
-            self.publish.write(self.next, out);
+            self.messages.write(self.next, out);
             self.sent.push_back((self.next, now));
             self.next = self.next.checked_add(1).unwrap_or(1);
             self.left -= 1;
@@ -56,14 +60,15 @@ pub fn ingest(
     window: usize,
     body: &[u8],
     messages: u64,
+    tls: Option<&Arc<ClientConfig>>,
 ) -> io::Result<Ingest> {
-    let mut swarm = Swarm::connect(target.address, logins, None)?;
+    let mut swarm = Swarm::connect(target.address, logins, tls)?;
     let each = messages / logins.len() as u64;
     let total = each * logins.len() as u64;
     let mut publishers: Vec<Publisher> = logins
         .iter()
         .map(|login| Publisher {
-            publish: Publish::new(&login.publishes_to, body),
+            messages: Messages::new(login, body),
             next: 1,
             left: each,
             sent: VecDeque::with_capacity(window),
@@ -82,19 +87,30 @@ pub fn ingest(
         swarm.turn(&mut packets)?;
         let now = clock::now();
         for (index, packet) in packets.drain(..) {
-            let Packet::Acked(id) = packet else { continue };
-            let Some((expected, sent)) = publishers[index].sent.pop_front() else {
-                return Err(io::Error::other(format!("an acknowledgement of {id}, which was not sent")));
+            let (id, count) = match packet {
+                Packet::Acked(id) => (Some(id), 1),
+                Packet::Settled { first, last } => (None, last.wrapping_sub(first) + 1),
+                Packet::Answered(204) => (None, 1),
+                Packet::Answered(status) => {
+                    return Err(io::Error::other(format!("a request was answered {status}")));
+                }
+                Packet::Connected(code @ 1..) => return Err(io::Error::other(format!("an end with {code}"))),
+                _ => continue,
             };
-            if id != expected {
-                return Err(io::Error::other(format!(
-                    "an acknowledgement of {id} before that of {expected}"
-                )));
+            for _ in 0..count {
+                let Some((expected, sent)) = publishers[index].sent.pop_front() else {
+                    return Err(io::Error::other("an acknowledgement of what was not sent"));
+                };
+                if id.is_some_and(|id| id != expected) {
+                    return Err(io::Error::other(format!(
+                        "an acknowledgement of {id:?} before that of {expected}"
+                    )));
+                }
+                if acked % 8 == 0 {
+                    samples.push(now - sent);
+                }
+                acked += 1;
             }
-            if acked % 8 == 0 {
-                samples.push(now - sent);
-            }
-            acked += 1;
             if touched.last() != Some(&index) {
                 touched.push(index);
             }

@@ -7,6 +7,7 @@ use ring::hmac;
 
 use crate::clock;
 use crate::mqtt::Login;
+use crate::protocol::Protocol;
 
 /// The key of every identity of a measurement, which is no secret.
 const KEY: &[u8; 32] = b"a key for measurements, public!!";
@@ -22,6 +23,10 @@ pub enum Dialect {
     Plain,
     /// That of Azure IoT Hub: identities, tokens, fixed topics.
     IotHub,
+    /// As the devices of Azure IoT Hub do over AMQP.
+    Amqp,
+    /// As the devices of Azure IoT Hub do over HTTP.
+    Http,
 }
 
 impl Dialect {
@@ -40,7 +45,21 @@ impl Dialect {
                 password: Some(token(&format!("{HUB}/devices/{device}"))),
                 publishes_to: format!("devices/{device}/messages/events/"),
                 client_id: device,
-                subscribes_to: None,
+                ..Login::default()
+            },
+            Self::Amqp => Login {
+                protocol: Protocol::Amqp,
+                password: Some(token(&format!("{HUB}/devices/{device}"))),
+                publishes_to: format!("/devices/{device}/messages/events"),
+                client_id: device,
+                ..Login::default()
+            },
+            Self::Http => Login {
+                protocol: Protocol::Http,
+                password: Some(token(&format!("{HUB}/devices/{device}"))),
+                publishes_to: format!("/devices/{device}/messages/events"),
+                client_id: device,
+                ..Login::default()
             },
         }
     }
@@ -53,12 +72,13 @@ impl Dialect {
             Self::Plain => {
                 Login { client_id: module, subscribes_to: Some("bench/#".into()), ..Login::default() }
             }
-            Self::IotHub => Login {
+            // Who receives speaks MQTT, whoever sends.
+            Self::IotHub | Self::Amqp | Self::Http => Login {
                 client_id: format!("{GATEWAY_DEVICE}/{module}"),
                 user: Some(format!("{HUB}/{GATEWAY_DEVICE}/{module}/?api-version=2021-04-12")),
                 password: Some(token(&format!("{HUB}/devices/{GATEWAY_DEVICE}/modules/{module}"))),
                 subscribes_to: Some(format!("devices/{GATEWAY_DEVICE}/modules/{module}/inputs/#")),
-                publishes_to: String::new(),
+                ..Login::default()
             },
         }
     }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::dialect::{GATEWAY_DEVICE, HUB, publisher_id, shared_key, subscriber_id};
+use super::dialect::{Dialect, GATEWAY_DEVICE, HUB, publisher_id, shared_key, subscriber_id};
 use super::{Durability, Guests, build_folder};
 use crate::tls::Pki;
 
@@ -19,9 +19,10 @@ pub(super) fn command(
     guests: Guests,
     pki: Option<&Pki>,
     durability: Durability,
+    dialect: Dialect,
 ) -> Result<Command, Box<dyn Error>> {
     let config = folder.join("gateway.toml");
-    fs::write(&config, configuration(folder, address, guests, pki, durability)?)?;
+    fs::write(&config, configuration(folder, address, guests, pki, durability, dialect)?)?;
     let mut command = Command::new(program()?);
     command.arg("--config").arg(config);
     Ok(command)
@@ -45,13 +46,19 @@ fn configuration(
     guests: Guests,
     pki: Option<&Pki>,
     durability: Durability,
+    dialect: Dialect,
 ) -> Result<String, Box<dyn Error>> {
     let durability = match durability {
         Durability::Synced => "synced",
         Durability::Written => "written",
         Durability::Memory => "memory",
     };
-    let listener = if pki.is_some() { "mqtt" } else { "mqtt_plain" };
+    let listener = match (dialect, pki) {
+        (Dialect::Amqp, _) => "amqp",
+        (Dialect::Http, _) => "https",
+        (_, Some(_)) => "mqtt",
+        (_, None) => "mqtt_plain",
+    };
     let mut text = format!(
         "hub_name = \"{HUB}\"\nhostname = \"localhost\"\ndevice_id = \"{GATEWAY_DEVICE}\"\nstate_dir = {:?}\n\n\
          [listen]\n{listener} = \"{address}\"\n",
@@ -101,7 +108,9 @@ mod tests {
     fn a_configuration_has_a_route_for_each_receiver() {
         let guests = Guests { publishers: 2, subscribers: 3, tls: false };
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let text = configuration(Path::new("state"), address, guests, None, Durability::Synced).unwrap();
+        let text =
+            configuration(Path::new("state"), address, guests, None, Durability::Synced, Dialect::IotHub)
+                .unwrap();
         assert_eq!(text.matches("[[identities]]").count(), 5);
         assert!(
             text.contains("sink2 = 'FROM /messages/* INTO BrokeredEndpoint(\"/modules/sink2/inputs/in\")'"),

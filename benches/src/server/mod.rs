@@ -33,6 +33,12 @@ pub enum Kind {
     NullDurable,
     /// The lower bound without synchronisation.
     NullWritten,
+    /// The gateway with its log synchronised, over AMQP and TLS.
+    GatewayAmqp,
+    /// The gateway with its log synchronised, over HTTPS.
+    GatewayHttps,
+    /// nginx, which answers every request with 204 over HTTPS.
+    Nginx,
 }
 
 /// When the gateway acknowledges a message.
@@ -83,6 +89,9 @@ impl Kind {
             Self::Rumqttd => "rumqttd",
             Self::NullDurable => "limit, synced",
             Self::NullWritten => "limit, written",
+            Self::GatewayAmqp => "gateway, AMQP",
+            Self::GatewayHttps => "gateway, HTTPS",
+            Self::Nginx => "nginx",
         }
     }
 
@@ -95,7 +104,17 @@ impl Kind {
         let pki = guests.tls.then(|| Pki::make(folder)).transpose()?;
         let (mut command, dialect) = match self {
             Self::Gateway(durability) => {
-                (gateway::command(folder, address, guests, pki.as_ref(), durability)?, Dialect::IotHub)
+                let dialect = Dialect::IotHub;
+                (gateway::command(folder, address, guests, pki.as_ref(), durability, dialect)?, dialect)
+            }
+            Self::GatewayAmqp | Self::GatewayHttps => {
+                let dialect = if self == Self::GatewayAmqp { Dialect::Amqp } else { Dialect::Http };
+                let synced = Durability::Synced;
+                (gateway::command(folder, address, guests, pki.as_ref(), synced, dialect)?, dialect)
+            }
+            Self::Nginx => {
+                let pki = pki.as_ref().ok_or("nginx is measured over TLS")?;
+                (others::nginx(folder, address, pki)?, Dialect::Http)
             }
             Self::Mosquitto => (others::mosquitto(folder, address, pki.as_ref())?, Dialect::Plain),
             Self::Rumqttd => (others::rumqttd(folder, address)?, Dialect::Plain),

@@ -47,6 +47,26 @@ pub(super) fn rumqttd(folder: &Path, address: SocketAddr) -> Result<Command, Box
 }
 
 /// Returns the command for the lower bound.
+pub(super) fn nginx(folder: &Path, address: SocketAddr, pki: &Pki) -> Result<Command, Box<dyn Error>> {
+    let (certificate, key) = (pki.certificate.display(), pki.key.display());
+    // One process, so that its CPU time is all there is.
+    let text = format!(
+        "daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n\
+         events {{ worker_connections 4096; }}\n\
+         http {{\naccess_log off;\nkeepalive_requests 1000000000;\nclient_body_temp_path {folder}/body;\n\
+         proxy_temp_path {folder}/proxy;\nfastcgi_temp_path {folder}/fastcgi;\nuwsgi_temp_path {folder}/uwsgi;\n\
+         scgi_temp_path {folder}/scgi;\n\
+         server {{\nlisten {address} ssl;\nssl_certificate {certificate};\nssl_certificate_key {key};\n\
+         location / {{ return 204; }}\n}}\n}}\n",
+        folder = folder.display(),
+    );
+    let config = folder.join("nginx.conf");
+    fs::write(&config, text)?;
+    let mut command = Command::new(find("EDGE_NGINX", "nginx")?);
+    command.arg("-c").arg(config);
+    Ok(command)
+}
+
 pub(super) fn null_durable(
     folder: &Path,
     address: SocketAddr,
