@@ -5,10 +5,13 @@
 //! beyond its bounds. [`TARGETS`] lists them. libFuzzer runs them (see the README), and so do this crate's tests on
 //! stable Rust, with the inputs in `corpus/` and with many thousands of changed ones.
 
+mod amqp_connection;
+mod amqp_message;
 mod body;
 mod condition;
 mod connection_string;
 mod desired;
+mod http_device;
 mod image_input;
 mod log_recovery;
 mod mapping;
@@ -30,10 +33,13 @@ mod user_name;
 mod wait;
 mod window_snapshot;
 
+pub use amqp_connection::amqp_connection;
+pub use amqp_message::amqp_message;
 pub use body::body;
 pub use condition::condition;
 pub use connection_string::connection_string;
 pub use desired::desired;
+pub use http_device::http_device;
 pub use image_input::image_input;
 pub use log_recovery::log_recovery;
 pub use mapping::mapping;
@@ -73,10 +79,13 @@ macro_rules! targets {
 }
 
 targets! {
+    amqp_connection 3_000,
+    amqp_message 40_000,
     body 20_000,
     condition 20_000,
     connection_string 40_000,
     desired 20_000,
+    http_device 3_000,
     image_input 3_000,
     log_recovery 600,
     mapping 20_000,
