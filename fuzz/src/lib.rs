@@ -21,6 +21,7 @@ mod ndjson;
 mod packet;
 mod property_bag;
 mod random;
+mod registry_record;
 mod rest;
 mod route;
 mod sas_token;
@@ -48,6 +49,7 @@ pub use ndjson::ndjson;
 pub use packet::mqtt_packet;
 pub use property_bag::property_bag;
 pub use random::Random;
+pub use registry_record::registry_record;
 pub use rest::rest;
 pub use route::route;
 pub use sas_token::sas_token;
@@ -94,6 +96,7 @@ targets! {
     mqtt_session 40_000,
     ndjson 20_000,
     property_bag 40_000,
+    registry_record 20_000,
     rest 3_000,
     route 20_000,
     sas_token 40_000,
