@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use edge_core::{Durability, Overflow, Priority, Target};
+use edge_core::{Durability, EndpointId, Overflow, Priority, Target};
 
-/// What a route asks of the store; what it leaves open is decided by its priority class, then by the default of
-/// [`Policies`], then by the hub.
+/// What a route asks of the store; what it leaves open is decided by its endpoint, then by its priority class, then by the
+/// default of [`Policies`], then by the hub.
 ///
 /// # Examples
 /// ```
@@ -77,17 +77,19 @@ impl RoutePolicy {
     }
 }
 
-/// The policies of all routes: by name, by priority class, and the default.
+/// The policies of all routes: by name, by endpoint, by priority class, and the default.
 ///
 /// # Examples
 /// ```
-/// use edge_core::{Overflow, Priority};
+/// use edge_core::{EndpointId, Overflow, Priority};
 /// use edge_hub::{Hub, Policies, RoutePolicy};
 ///
 /// let policies = Policies::new(RoutePolicy::new().overflow(Overflow::DropOldest))
 ///     .class(Priority::new(0).ok_or("out of range")?, RoutePolicy::new().overflow(Overflow::Refuse))
+///     .endpoint(EndpointId::upstream(), RoutePolicy::new().max_queue_bytes(500 << 20))
 ///     .route("raw", RoutePolicy::new().max_queue_bytes(50 << 20));
-/// assert_eq!(policies.of("raw", Priority::DEFAULT).overflow, Some(Overflow::DropOldest));
+/// let raw = policies.of("raw", &EndpointId::upstream(), Priority::DEFAULT);
+/// assert_eq!((raw.overflow, raw.max_queue_bytes), (Some(Overflow::DropOldest), Some(50 << 20)));
 /// let hub = Hub::builder("edge1".parse()?).policies(policies).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -96,6 +98,7 @@ impl RoutePolicy {
 pub struct Policies {
     default: RoutePolicy,
     classes: BTreeMap<Priority, RoutePolicy>,
+    endpoints: BTreeMap<EndpointId, RoutePolicy>,
     routes: BTreeMap<String, RoutePolicy>,
 }
 
@@ -111,6 +114,12 @@ impl Policies {
         self
     }
 
+    /// Sets the policy of all routes to an endpoint. A limit is that of each of its queues: there is one for each priority.
+    pub fn endpoint(mut self, endpoint: EndpointId, policy: RoutePolicy) -> Self {
+        self.endpoints.insert(endpoint, policy);
+        self
+    }
+
     /// Sets the policy of one route.
     pub fn route(mut self, name: impl Into<String>, policy: RoutePolicy) -> Self {
         self.routes.insert(name.into(), policy);
@@ -122,11 +131,17 @@ impl Policies {
         self.routes.keys().map(String::as_str)
     }
 
-    /// Returns what holds for the route `name` of priority `priority`.
-    pub fn of(&self, name: &str, priority: Priority) -> RoutePolicy {
+    /// Returns the endpoints that have a policy of their own.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &EndpointId> {
+        self.endpoints.keys()
+    }
+
+    /// Returns what holds for the route `name` of priority `priority` to `endpoint`.
+    pub fn of(&self, name: &str, endpoint: &EndpointId, priority: Priority) -> RoutePolicy {
         let own = self.routes.get(name).cloned().unwrap_or_default();
+        let of_endpoint = self.endpoints.get(endpoint).cloned().unwrap_or_default();
         let class = self.classes.get(&priority).cloned().unwrap_or_default();
-        own.or(&class).or(&self.default)
+        own.or(&of_endpoint).or(&class).or(&self.default)
     }
 }
 
@@ -140,9 +155,14 @@ mod tests {
         let policies = Policies::new(RoutePolicy::new().durability(Durability::Written).max_queue_bytes(3))
             .class(urgent, RoutePolicy::new().durability(Durability::Synced))
             .route("a", RoutePolicy::new().max_queue_bytes(1));
-        let a = policies.of("a", urgent);
+        let upstream = EndpointId::upstream();
+        let a = policies.of("a", &upstream, urgent);
         assert_eq!((a.durability, a.overflow, a.max_queue_bytes), (Some(Durability::Synced), None, Some(1)));
-        let b = policies.of("b", Priority::DEFAULT);
+        let b = policies.of("b", &upstream, Priority::DEFAULT);
         assert_eq!((b.durability, b.max_queue_bytes), (Some(Durability::Written), Some(3)));
+        let own = RoutePolicy::new().durability(Durability::Memory).max_queue_bytes(2);
+        let policies = policies.endpoint(upstream.clone(), own);
+        let a = policies.of("a", &upstream, urgent);
+        assert_eq!((a.durability, a.max_queue_bytes), (Some(Durability::Memory), Some(1)));
     }
 }

@@ -112,12 +112,18 @@ impl Shared {
             let name: RouteName = id(route.name(), 1024);
             let priority = route.priority().level().and_then(Priority::new).unwrap_or_default();
             let own = route.time_to_live_secs().map(|secs| Duration::from_secs(secs.into()));
+            let policy = policies.of(route.name(), &endpoint, priority);
             let target = Target::new(QueueId::new(endpoint, priority), name, own.or(self.time_to_live));
-            leads.push((policies.of(route.name(), priority).apply(target), signal));
+            leads.push((policy.apply(target), signal));
         }
         for name in policies.named().filter(|name| !router.routes().iter().any(|route| route.name() == *name))
         {
             tracing::warn!(route = name, "a policy is for a route that there is not");
+        }
+        for endpoint in policies.endpoints() {
+            if !leads.iter().any(|(target, _)| target.queue.endpoint() == endpoint) {
+                tracing::warn!(%endpoint, "a policy is for an endpoint that no route leads to");
+            }
         }
         for warning in warnings.iter() {
             let route = warning.route().unwrap_or_default();

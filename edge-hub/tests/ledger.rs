@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use edge_core::{EndpointId, MemoryStore, Overflow};
+use edge_core::{EndpointId, MemoryStore, Overflow, OverflowKey};
 use edge_hub::{
     DeadLetterPlace, DeliveryKey, DeliveryPolicy, DropCause, Hub, HubHandle, Ledger, Order, Outgoing,
     Policies, RoutePolicy, RunningHub,
@@ -163,7 +163,15 @@ impl World {
             self.acknowledged.iter().filter(|n| !delivered.contains(n) && !dead.contains(n)).count() as u64;
         let total = ledger.total;
         let dropped = |cause| total.dropped_for(cause);
-        let overflowed = dropped(DropCause::OverflowOldest) + dropped(DropCause::OverflowNewest);
+        let overflowed: u64 = [
+            DropCause::OverflowOldest,
+            DropCause::OverflowNewest,
+            DropCause::OverflowLowestPriority,
+            DropCause::Superseded,
+        ]
+        .map(dropped)
+        .iter()
+        .sum();
         let expected = [
             ("accepted", total.accepted, self.acknowledged.len() as u64 + self.unrouted),
             ("delivered", total.delivered, accepted.len() as u64),
@@ -205,7 +213,13 @@ fn order() -> impl Strategy<Value = Order> {
 }
 
 fn overflow() -> impl Strategy<Value = Overflow> {
-    prop_oneof![Just(Overflow::Refuse), Just(Overflow::DropOldest), Just(Overflow::DropNewest)]
+    prop_oneof![
+        Just(Overflow::Refuse),
+        Just(Overflow::DropOldest),
+        Just(Overflow::DropNewest),
+        Just(Overflow::DropLowestPriority),
+        Just(Overflow::KeepLatestPerKey(OverflowKey::Device)),
+    ]
 }
 
 proptest! {
@@ -237,8 +251,8 @@ proptest! {
 }
 
 /// Does a bit of everything, so that every count that the scenario can reach is above zero.
-async fn scenario(sabotage: Option<Sabotage>) -> Result<(), String> {
-    let mut world = World::new(Order::Strict, Overflow::DropOldest);
+async fn scenario(overflow: Overflow, cause: DropCause, sabotage: Option<Sabotage>) -> Result<(), String> {
+    let mut world = World::new(Order::Strict, overflow);
     if matches!(sabotage, Some(Sabotage::DropsAreDeliveries | Sabotage::NoRouteIsNothing)) {
         *world.store.sabotage.lock().unwrap() = sabotage;
     }
@@ -260,7 +274,7 @@ async fn scenario(sabotage: Option<Sabotage>) -> Result<(), String> {
     }
     if sabotage.is_none() {
         let total = world.handle().ledger().total;
-        let causes = [DropCause::NoRoute, DropCause::Expired, DropCause::Refused, DropCause::OverflowOldest];
+        let causes = [DropCause::NoRoute, DropCause::Expired, DropCause::Refused, cause];
         assert!(causes.into_iter().all(|cause| total.dropped_for(cause) > 0), "{total:?}");
         assert!(total.delivered > 0 && total.stored > 0, "{total:?}");
     }
@@ -273,7 +287,18 @@ async fn scenario(sabotage: Option<Sabotage>) -> Result<(), String> {
 
 #[test]
 fn without_any_one_count_it_does_not_add_up() {
-    assert_eq!(run(scenario(None)), Ok(()));
+    let check = |overflow: &Overflow, cause, sabotage| run(scenario(overflow.clone(), cause, sabotage));
+    let overflows = [
+        (Overflow::DropNewest, DropCause::OverflowNewest),
+        (Overflow::KeepLatestPerKey(OverflowKey::Device), DropCause::Superseded),
+        (Overflow::DropOldest, DropCause::OverflowOldest),
+    ];
+    for (overflow, cause) in &overflows {
+        assert_eq!(check(overflow, *cause, None), Ok(()), "{overflow}");
+        let forgotten = Some(Sabotage::Dropped(*cause));
+        assert!(check(overflow, *cause, forgotten).is_err(), "{} is not noticed", cause.name());
+    }
+    let (overflow, cause) = &overflows[2];
     for sabotage in [
         Sabotage::Accepted,
         Sabotage::Delivered,
@@ -281,10 +306,9 @@ fn without_any_one_count_it_does_not_add_up() {
         Sabotage::Dropped(DropCause::NoRoute),
         Sabotage::Dropped(DropCause::Expired),
         Sabotage::Dropped(DropCause::Refused),
-        Sabotage::Dropped(DropCause::OverflowOldest),
         Sabotage::DropsAreDeliveries,
         Sabotage::NoRouteIsNothing,
     ] {
-        assert!(run(scenario(Some(sabotage))).is_err(), "{sabotage:?} is not noticed");
+        assert!(check(overflow, *cause, Some(sabotage)).is_err(), "{sabotage:?} is not noticed");
     }
 }

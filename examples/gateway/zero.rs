@@ -72,6 +72,8 @@ telemetry = "FROM /messages/* INTO $upstream"
 time_to_live_secs = -1           # messages wait for ever
 durability = "synced"
 max_bytes = "1GiB"
+overflow = "refuse"              # without room: refuse | drop-oldest | drop-newest | drop-lowest-priority |
+                                 # keep-latest-per-key:device | keep-latest-per-key:property=NAME
 
 [upstream]
 type = "file"

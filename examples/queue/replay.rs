@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use edge_core::{
-    Durability, EndpointId, Enqueue, Message, MessageBuilder, MessageStore, QueueId, QueueState, ReadLimit,
-    Report, StoreError, Stored, Target, Timestamp,
+    DropCause, Durability, EndpointId, Enqueue, Message, MessageBuilder, MessageStore, QueueId, QueueState,
+    ReadLimit, Report, StoreError, Stored, Target, Timestamp,
 };
 use edge_store::{OpenError, SegmentStore, StoreOptions};
 use tokio::runtime::Builder;
@@ -129,16 +129,19 @@ pub(crate) async fn replay(
             break;
         }
         let mut entries = Vec::with_capacity(batch.entries.len());
+        let mut expired = Vec::new();
         for stored in &batch.entries {
             if stored.is_expired(now) {
-                done.expired += 1;
+                expired.push((stored.offset, DropCause::Expired));
             } else {
                 entries.push(revived(stored, home, time_to_live, now));
             }
         }
         let moved = entries.len() as u64;
         store.append(entries, Durability::Synced).await?;
-        store.trim(grave, batch.next)?;
+        // What went back is delivered, on the account of the dead letters; what had expired is dropped.
+        store.settle(grave, at..batch.next, &expired)?;
+        done.expired += expired.len() as u64;
         done.moved += moved;
         done.damaged += batch.damaged;
         at = batch.next;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::{
-    Durability, EndpointId, Enqueue, Message, MessageStore, Priority, QueueId, ReadLimit, Source, SystemKey,
+    DropCause, Durability, EndpointId, Enqueue, Message, MessageStore, Priority, QueueId, ReadLimit, Source, SystemKey,
     Target, Timestamp,
 };
 use edge_store::{SegmentStore, StoreOptions};
@@ -185,6 +185,8 @@ async fn dead_letters_expire_and_may_be_given_more_time() {
     assert_eq!(done, Replayed { moved: 1, ..Replayed::default() });
     let again = replay(&store, &grave, &home, None, NOW).await.unwrap();
     assert_eq!(again, Replayed::default(), "what is settled is not replayed twice");
+    let account = store.accounts().into_iter().find(|account| account.queue == grave).unwrap();
+    assert_eq!((account.delivered, account.dropped.count(DropCause::Expired)), (1, 3), "{account:?}");
 }
 
 #[tokio::test]

@@ -64,3 +64,19 @@ fn the_format_does_not_change() {
     });
     assert_eq!(found, GOLDEN);
 }
+
+/// A policy, computed likewise.
+const GOLDEN_POLICY: &str =
+    "69d0402f130000000801d65e00000000020000000100000064726f702d6f6c646573740000000000";
+
+#[test]
+fn a_policy_does_not_change_either() {
+    let mut encoder = Encoder::new();
+    encoder.begin(Header { number: 5, salt: 0x0a0b, recycled: false });
+    encoder.policy(true, 2, 1, &edge_core::Overflow::DropOldest);
+    let found = encoder.bytes()[32..].iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    });
+    assert_eq!(found, GOLDEN_POLICY);
+}

@@ -1,26 +1,67 @@
-//! What a configuration says of durability by route and class, and the delivery to `$upstream`.
+//! What a configuration says of durability, limits and overflow, and of the delivery to `$upstream`.
 
 use std::num::NonZeroU64;
 
-use edge_core::{Durability, Priority};
+use edge_core::{DeviceId, Durability, EndpointId, Overflow, Priority};
 use edge_hub::{Budget, DeliveryPolicy, InFlight, Order, Policies, RoutePolicy};
 use toml::de::DeValue;
 
 use super::reader::Section;
-use super::values::Bytes;
+use super::values::{Bytes, Limit};
 
-/// Reads what a route or a class may ask of the store. The gateway's store refuses what it has no room for, so there is
-/// no choice of what else to do.
+/// Reads what a route, an endpoint or a class may ask of the store.
 pub(super) fn policy(section: &mut Section<'_, '_>) -> RoutePolicy {
+    let policy = room(section);
     match section.parsed::<Durability>("durability") {
-        Some(durability) => RoutePolicy::new().durability(durability),
-        None => RoutePolicy::new(),
+        Some(durability) => policy.durability(durability),
+        None => policy,
     }
 }
 
-/// Reads the policies in `[store_and_forward]`; its own durability is that of the hub.
-pub(super) fn policies(section: &mut Section<'_, '_>) -> Policies {
-    let policies = Policies::new(RoutePolicy::new());
+/// Reads what happens when there is no more room, and how much there is for each queue.
+fn room(section: &mut Section<'_, '_>) -> RoutePolicy {
+    let mut policy = RoutePolicy::new();
+    if let Some(overflow) = section.parsed::<Overflow>("overflow") {
+        policy = policy.overflow(overflow);
+    }
+    if let Some(Limit(bytes)) = section.parsed("max_queue_bytes") {
+        policy = policy.max_queue_bytes(bytes);
+    }
+    policy
+}
+
+/// Reads the policies in `[store_and_forward]`; its own durability is that of the hub. A module's input is named
+/// `MODULE/INPUT`, as an input of `device`.
+pub(super) fn policies(section: &mut Section<'_, '_>, device: Option<&DeviceId>) -> Policies {
+    let policies = Policies::new(room(section));
+    let endpoints = section.section("endpoints", |section| {
+        let mut endpoints = Vec::new();
+        for (key, value) in section.rest() {
+            let (at, name) = (value.span(), key.get_ref().clone());
+            let endpoint = match (name.as_str(), name.split_once('/')) {
+                ("$upstream", _) => Ok(EndpointId::upstream()),
+                (_, Some((module, input))) if !module.is_empty() && !input.is_empty() => {
+                    let device = device.map_or("", DeviceId::as_str);
+                    format!("{device}/{name}").parse().map_err(|error| format!("endpoints: {error}"))
+                }
+                _ => Err(format!("endpoints: {name:?} is not an endpoint: write $upstream or MODULE/INPUT")),
+            };
+            match (endpoint, value.into_inner()) {
+                (Err(error), _) => section.mistake(key.span(), error),
+                (Ok(endpoint), DeValue::Table(table)) => {
+                    endpoints.push((endpoint, section.inner(table, at, &name, policy)));
+                }
+                (Ok(_), other) => {
+                    let wanted = "a table: `[store_and_forward.endpoints.\"$upstream\"]`";
+                    section.wrong(at, &name, wanted, &other);
+                }
+            }
+        }
+        endpoints
+    });
+    let endpoints = endpoints.unwrap_or_default().into_iter();
+    let policies =
+        endpoints.fold(policies, |policies, (endpoint, policy)| policies.endpoint(endpoint, policy));
     let classes = section.section("classes", |section| {
         let mut classes = Vec::new();
         for (key, value) in section.rest() {

@@ -167,7 +167,8 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let routes = section.section("routes", routes::read).unwrap_or_default();
     let windows = section.sections("windows", windows::read);
     names(section, &windows, &identities, device_id.as_ref());
-    let kept = section.section("store_and_forward", store_and_forward).unwrap_or_default();
+    let kept = |section: &mut Section<'_, '_>| store_and_forward(section, device_id.as_ref());
+    let kept = section.section("store_and_forward", kept).unwrap_or_default();
     let state_dir: PathBuf = base.join(state_dir).components().collect();
     let read_upstream = |section: &mut Section<'_, '_>| {
         let delivery = section.section("delivery", delivery::delivery).unwrap_or_default();
@@ -324,11 +325,11 @@ fn auth(section: &mut Section<'_, '_>) -> Option<IdentityAuth> {
 
 type Kept = (Option<Duration>, Durability, Option<u64>, Policies, Option<Gather>, bool);
 
-fn store_and_forward(section: &mut Section<'_, '_>) -> Kept {
+fn store_and_forward(section: &mut Section<'_, '_>, device: Option<&DeviceId>) -> Kept {
     let seconds = section.integer("time_to_live_secs", -1..=i64::from(i32::MAX)).unwrap_or(-1);
     let durability = section.parsed("durability").unwrap_or_default();
     let max_bytes = section.parsed::<Bytes>("max_bytes").map(|bytes| bytes.0);
-    let policies = delivery::policies(section);
+    let policies = delivery::policies(section, device);
     let gather = gather(section);
     let compress = section.boolean("compress").unwrap_or(false);
     (u64::try_from(seconds).ok().map(Duration::from_secs), durability, max_bytes, policies, gather, compress)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use edge_core::Priority;
+use edge_core::{EndpointId, Overflow, OverflowKey, Priority};
 use edge_hub::{InFlight, Order};
 
 use super::*;
@@ -100,9 +100,10 @@ free_up_to = 1
 "#,
     )
     .unwrap();
-    let raw = config.route_policies.of("raw", Priority::new(3).unwrap());
+    let upstream = EndpointId::upstream();
+    let raw = config.route_policies.of("raw", &upstream, Priority::new(3).unwrap());
     assert_eq!(raw.durability, Some(Durability::Written));
-    let other = |level| config.route_policies.of("other", level).durability;
+    let other = |level| config.route_policies.of("other", &upstream, level).durability;
     assert_eq!(
         (other(Priority::new(0).unwrap()), other(Priority::DEFAULT)),
         (Some(Durability::Memory), None)
@@ -115,6 +116,58 @@ free_up_to = 1
     assert_eq!(delivery.in_flight, InFlight::messages(100).bytes(256 << 10));
     assert_eq!(delivery.budget.bytes_per_day.map(NonZeroU64::get), Some(50_000_000));
     assert_eq!(delivery.budget.free_up_to, Priority::new(1));
+}
+
+#[test]
+fn what_happens_without_room_is_chosen() {
+    let config = parse(
+        r#"
+device_id = "e"
+[routes]
+raw = { route = "FROM /messages/* INTO $upstream", overflow = "drop-newest" }
+[store_and_forward]
+overflow = "drop-oldest"
+[store_and_forward.classes.0]
+overflow = "drop-lowest-priority"
+[store_and_forward.endpoints."$upstream"]
+max_queue_bytes = "500MB"
+[store_and_forward.endpoints."filter/hot"]
+overflow = "keep-latest-per-key:property=sensor"
+max_queue_bytes = "64KiB"
+"#,
+    )
+    .unwrap();
+    let check = |route, endpoint: &str, level, overflow, bytes| {
+        let level = Priority::new(level).unwrap_or_default();
+        let found = config.route_policies.of(route, &endpoint.parse().unwrap(), level);
+        assert_eq!((found.overflow, found.max_queue_bytes), (Some(overflow), bytes), "{route} {endpoint}");
+    };
+    check("other", "e/m/in", 10, Overflow::DropOldest, None);
+    check("other", "$upstream", 0, Overflow::DropLowestPriority, Some(500_000_000));
+    check("raw", "$upstream", 0, Overflow::DropNewest, Some(500_000_000));
+    let latest = Overflow::KeepLatestPerKey(OverflowKey::Property("sensor".into()));
+    check("other", "e/filter/hot", 0, latest, Some(65_536));
+}
+
+#[test]
+fn mistakes_in_what_happens_without_room_are_told_where_they_stand() {
+    check(
+        "device_id = \"e\"\n[store_and_forward]\noverflow = \"drop\"",
+        "gateway.toml:3:12: overflow: \"drop\" is not what to do at overflow: write refuse, drop-oldest, \
+         drop-newest, drop-lowest-priority, keep-latest-per-key:device or keep-latest-per-key:property=NAME",
+    );
+    check(
+        "device_id = \"e\"\n[store_and_forward]\nmax_queue_bytes = \"20\"",
+        "gateway.toml:3:19: max_queue_bytes: write at least \"4KiB\": less has no room for messages",
+    );
+    check(
+        "device_id = \"e\"\n[store_and_forward.endpoints.upstream]\noverflow = \"refuse\"",
+        "gateway.toml:2:30: endpoints: \"upstream\" is not an endpoint: write $upstream or MODULE/INPUT",
+    );
+    check(
+        "device_id = \"e\"\n[store_and_forward.classes.0]\noverflw = \"refuse\"",
+        "gateway.toml:3:1: unknown key `overflw`; did you mean `overflow`?",
+    );
 }
 
 #[test]

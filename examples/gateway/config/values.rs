@@ -41,6 +41,24 @@ impl FromStr for Bytes {
     }
 }
 
+/// A limit of a queue: a number of bytes that has room for messages.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) u64);
+
+/// A queue that is smaller holds next to nothing, and is a slip of the unit.
+const MIN_QUEUE_BYTES: u64 = 4096;
+
+impl FromStr for Limit {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let Bytes(bytes) = text.parse()?;
+        let wide = bytes >= MIN_QUEUE_BYTES;
+        wide.then_some(Self(bytes))
+            .ok_or(ValueError("write at least \"4KiB\": less has no room for messages"))
+    }
+}
+
 /// Returns whether a text is an address and a port to listen on.
 pub(crate) fn is_listen_address(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
