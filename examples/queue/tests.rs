@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::{
-    DropCause, Durability, EndpointId, Enqueue, Message, MessageStore, Priority, QueueId, ReadLimit, Source, SystemKey,
-    Target, Timestamp,
+    DropCause, Durability, EndpointId, Enqueue, Message, MessageStore, Priority, QueueId, ReadLimit, Source,
+    SystemKey, Target, Timestamp,
 };
 use edge_store::{SegmentStore, StoreOptions};
 use edge_transport::upstream::ndjson::Record;

@@ -38,6 +38,8 @@ pub(crate) struct Keys {
     unlearned: Option<(u64, u64)>,
     /// How many keys are a reason to forget those whose entries have left.
     crowded: usize,
+    /// How many keys found no room since.
+    turned_away: usize,
 }
 
 impl Queue {
@@ -56,11 +58,13 @@ impl Queue {
     /// Takes note of the key of an entry, which may be older than what is known.
     fn note_key(&mut self, key: Key, offset: u64, most: usize) {
         let Some(mut keys) = self.keys.take() else { return };
-        if keys.latest.len() >= keys.crowded.max(64) || keys.latest.len() >= most {
-            keys.latest.retain(|_, &mut offset| self.waits(offset));
-            keys.crowded = keys.latest.len() * 2;
-        }
         let known = keys.latest.get(&key).copied();
+        let held = keys.latest.len();
+        keys.turned_away += usize::from(known.is_none() && held >= most);
+        if held >= keys.crowded.max(64) || keys.turned_away > held / 8 {
+            keys.latest.retain(|_, &mut offset| self.waits(offset));
+            (keys.crowded, keys.turned_away) = (keys.latest.len() * 2, 0);
+        }
         if known.is_some() || keys.latest.len() < most {
             keys.latest.insert(key, known.map_or(offset, |known| known.max(offset)));
         }
@@ -112,6 +116,59 @@ impl State {
         let keys = self.queues.get_mut(number as usize).and_then(|queue| queue.keys.as_mut());
         if let Some(keys) = keys {
             keys.unlearned = keys.unlearned.map(|(_, to)| (next, to)).filter(|(from, to)| from < to);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use edge_core::{EndpointId, Priority, QueueId};
+
+    use super::*;
+
+    fn queue(waiting: u64) -> Queue {
+        let mut queue = Queue::new(QueueId::new(EndpointId::upstream(), Priority::DEFAULT));
+        (queue.next, queue.keys) = (waiting, Some(Box::default()));
+        queue
+    }
+
+    #[test]
+    fn keys_of_what_has_left_are_forgotten() {
+        let mut queue = queue(0);
+        for offset in 0..100_000 {
+            queue.next += 1;
+            queue.note_key((offset, offset), offset, MAX_KEYS);
+            queue.head = offset.saturating_sub(50);
+        }
+        assert!(queue.keys.unwrap().latest.len() <= 200);
+    }
+
+    #[test]
+    fn no_more_keys_are_known_than_there_is_room_for() {
+        let mut queue = queue(1000);
+        for offset in 0..1000 {
+            queue.note_key((offset, 0), offset, 100);
+        }
+        assert_eq!(queue.keys.as_ref().unwrap().latest.len(), 100);
+        queue.head = 500;
+        for offset in 500..1000 {
+            queue.note_key((offset, 0), offset, 100);
+        }
+        let keys = queue.keys.unwrap();
+        assert_eq!(keys.latest.len(), 100);
+        assert!(keys.latest.values().all(|&offset| offset >= 500), "those that have left make room");
+    }
+
+    #[test]
+    fn keys_may_be_learned_in_any_order() {
+        for offsets in [[3, 1, 2], [1, 2, 3], [2, 3, 1]] {
+            let mut queue = queue(10);
+            for offset in offsets {
+                queue.note_key((7, 7), offset, MAX_KEYS);
+            }
+            let keys = queue.keys.unwrap();
+            assert_eq!(keys.latest.get(&(7, 7)), Some(&3));
+            assert_eq!(keys.superseded.iter().collect::<Vec<_>>(), [(1, 3)]);
         }
     }
 }
