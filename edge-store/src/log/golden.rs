@@ -73,7 +73,7 @@ const GOLDEN_POLICY: &str =
 fn a_policy_does_not_change_either() {
     let mut encoder = Encoder::new();
     encoder.begin(Header { number: 5, salt: 0x0a0b, recycled: false });
-    encoder.policy(true, 2, 1, &edge_core::Overflow::DropOldest);
+    encoder.policy(true, 2, 1, &Overflow::DropOldest);
     let found = encoder.bytes()[32..].iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
