@@ -144,7 +144,8 @@ impl Shared {
 fn endpoint_id(device: &str, sink: &Sink) -> EndpointId {
     match sink {
         Sink::Module { module, input } => id(&format!("{device}/{module}/{input}"), 384),
-        _ => EndpointId::upstream(),
+        Sink::Named { upstream } => id(&format!("/upstreams/{upstream}"), 384),
+        Sink::Upstream => EndpointId::upstream(),
     }
 }
 

@@ -186,7 +186,7 @@ impl Route {
     }
 }
 
-/// What else is known when routes are compiled; it adds warnings only.
+/// What else is known when routes are compiled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompileOptions {
@@ -194,6 +194,8 @@ pub struct CompileOptions {
     pub strict: bool,
     /// The modules that exist, if that is known: others in sources and endpoints are warned of.
     pub known_modules: Option<Vec<String>>,
+    /// The upstreams that exist beside `$upstream`, if that is known: others are refused.
+    pub known_upstreams: Option<Vec<String>>,
 }
 
 impl CompileOptions {
@@ -214,6 +216,13 @@ impl CompileOptions {
     #[must_use]
     pub fn with_known_modules(mut self, modules: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.known_modules = Some(modules.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Names the upstreams that exist beside `$upstream`.
+    #[must_use]
+    pub fn with_known_upstreams(mut self, upstreams: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.known_upstreams = Some(upstreams.into_iter().map(Into::into).collect());
         self
     }
 }
@@ -272,7 +281,7 @@ fn compile_text(
             root
         }
     };
-    let sink = sink::resolve(&syntax.sink, sink_span(&syntax.sink, syntax.sink_span));
+    let sink = sink::resolve(&syntax.sink, sink_span(&syntax.sink, syntax.sink_span), options);
     let sink = sink.map_err(|error| found.push(error)).ok();
     if found.len() > errors_before {
         found.extend(warnings);

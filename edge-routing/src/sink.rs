@@ -2,17 +2,19 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::String;
 use core::fmt;
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::parser::SinkSyntax;
+use crate::route::CompileOptions;
 use crate::span::Span;
 
 /// The endpoint of a route. Routes to equal endpoints share one queue and deliver one copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "the language knows no third endpoint; a gateway must handle both"
+    reason = "the language knows no fourth endpoint; a gateway must handle all"
 )]
 pub enum Sink {
     /// `$upstream`: the cloud, the parent gateway or the broker.
@@ -24,14 +26,23 @@ pub enum Sink {
         /// Its input.
         input: Box<str>,
     },
+    /// `BrokeredEndpoint("/upstreams/<name>")`: an upstream other than `$upstream`, by its name.
+    ///
+    /// # Source
+    /// Our choice, because the original refuses an argument of two parts, so that no text of its own means this.
+    Named {
+        /// The name of the upstream.
+        upstream: Box<str>,
+    },
 }
 
 impl fmt::Display for Sink {
-    /// Writes `$upstream`, or `module/input`.
+    /// Writes `$upstream`, `module/input` or `/upstreams/name`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Upstream => f.write_str("$upstream"),
             Self::Module { module, input } => write!(f, "{module}/{input}"),
+            Self::Named { upstream } => write!(f, "/upstreams/{upstream}"),
         }
     }
 }
@@ -40,7 +51,7 @@ impl fmt::Display for Sink {
 ///
 /// # Source
 /// Route language §2.2.
-pub(crate) fn resolve(syntax: &SinkSyntax, span: Span) -> Result<Sink, Diagnostic> {
+pub(crate) fn resolve(syntax: &SinkSyntax, span: Span, options: &CompileOptions) -> Result<Sink, Diagnostic> {
     match syntax {
         SinkSyntax::System(name) if name.eq_ignore_ascii_case("$upstream") => Ok(Sink::Upstream),
         SinkSyntax::System(name) => {
@@ -56,6 +67,9 @@ pub(crate) fn resolve(syntax: &SinkSyntax, span: Span) -> Result<Sink, Diagnosti
                     "the only function endpoint is BrokeredEndpoint(\"/modules/<module>/inputs/<input>\")",
                 ));
             }
+            if let Some(upstream) = upstream(argument) {
+                return named(upstream, *argument_span, options);
+            }
             module_input(argument).ok_or_else(|| {
                 let message = format!(
                     "Parameter string {argument} could not be parsed. Expect input in this format - \
@@ -66,6 +80,29 @@ pub(crate) fn resolve(syntax: &SinkSyntax, span: Span) -> Result<Sink, Diagnosti
             })
         }
     }
+}
+
+/// The name in `/upstreams/<name>`.
+fn upstream(argument: &str) -> Option<&str> {
+    let text = argument.trim();
+    let text = text.strip_prefix('/').unwrap_or(text);
+    let (word, name) = text.strip_suffix('/').unwrap_or(text).split_once('/')?;
+    let is_one = word.eq_ignore_ascii_case("upstreams") && !name.contains('/') && !name.trim().is_empty();
+    is_one.then_some(name)
+}
+
+/// The upstream of that name, where the names are known, and in the case of its letters there.
+fn named(name: &str, span: Span, options: &CompileOptions) -> Result<Sink, Diagnostic> {
+    let Some(known) = &options.known_upstreams else { return Ok(Sink::Named { upstream: name.into() }) };
+    if let Some(upstream) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        return Ok(Sink::Named { upstream: upstream.as_str().into() });
+    }
+    let report = Diagnostic::new(Code::UnknownUpstream, span, format!("there is no upstream '{name}'"));
+    Err(match closest(name, known.iter().map(String::as_str)) {
+        Some(meant) => report.with_help(format!("did you mean BrokeredEndpoint(\"/upstreams/{meant}\")?")),
+        None if known.is_empty() => report.with_help("no upstream has a name, there is $upstream alone"),
+        None => report.with_help(format!("the upstreams are $upstream, {}", known.join(", "))),
+    })
 }
 
 /// The four parts of the argument of `BrokeredEndpoint`.
@@ -97,5 +134,42 @@ mod tests {
         assert_eq!(input("/modules/m/inputs"), None);
         assert_eq!(input("/modules/m/inputs/i/x"), None);
         assert_eq!(input("/modules//inputs/i"), None);
+    }
+
+    #[test]
+    fn two_parts_make_an_upstream() {
+        for (argument, expected) in [
+            ("/upstreams/archive", Some("archive")),
+            (" UPSTREAMS/archive/ ", Some("archive")),
+            ("/upstreams/", None),
+            ("/upstreams/a/b", None),
+            ("/modules/archive", None),
+            ("/upstreams/m/inputs/i", None),
+        ] {
+            assert_eq!(upstream(argument), expected, "{argument}");
+        }
+    }
+
+    #[test]
+    fn unknown_upstreams_are_refused_with_those_there_are() {
+        let span = Span::new(0, 1);
+        let check = |name, known: &[&str]| {
+            let options = CompileOptions::new().with_known_upstreams(known.iter().copied());
+            match named(name, span, &options) {
+                Ok(sink) => format!("{sink}"),
+                Err(found) => format!("{} {}", found.code(), found.help().unwrap_or_default()),
+            }
+        };
+        assert_eq!(check("Archive", &["archive", "site"]), "/upstreams/archive");
+        assert_eq!(
+            check("archiv", &["archive", "site"]),
+            "R026 did you mean BrokeredEndpoint(\"/upstreams/archive\")?"
+        );
+        assert_eq!(check("x", &["archive", "site"]), "R026 the upstreams are $upstream, archive, site");
+        assert_eq!(check("x", &[]), "R026 no upstream has a name, there is $upstream alone");
+        assert_eq!(
+            named("x", span, &CompileOptions::new()).map(|sink| format!("{sink}")).ok().as_deref(),
+            Some("/upstreams/x")
+        );
     }
 }

@@ -34,6 +34,7 @@ impl Peers {
         let python = python(&peers.join("python"))?;
         let node_modules = node(&peers.join("node"))?;
         proton()?;
+        rabbitmq()?;
         Ok(Self { mosquitto, python, node_modules })
     }
 
@@ -101,4 +102,12 @@ fn node(folder: &Path) -> Result<PathBuf, String> {
 fn proton() -> Outcome {
     let is_there = || output(Command::new("/usr/bin/python3").args(["-c", "import proton"])).is_ok();
     if is_there() { Ok(()) } else { install::debian("python3-qpid-proton") }
+}
+
+/// Installs RabbitMQ with its plugin for AMQP 1.0; the tests run a node of their own.
+fn rabbitmq() -> Outcome {
+    if Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").is_file() {
+        return Ok(());
+    }
+    install::debian("rabbitmq-server")
 }

@@ -96,6 +96,8 @@ codes! {
     TooManyRoutes = "R024", Error;
     /// Two routes of one name.
     DuplicateName = "R025", Error;
+    /// An upstream that there is not, where those that there are are known.
+    UnknownUpstream = "R026", Error;
 
     /// Text behind a complete condition or sink, which nothing reads.
     IgnoredText = "W101", Warning;

@@ -132,6 +132,16 @@ pub fn read<'a>(bag: &'a str, builder: &mut MessageBuilder) -> Result<BagRead<'a
 /// assert_eq!(out, "%24.mid=m1&line=7%2F8&spare");
 /// ```
 pub fn write(message: &Message, out: &mut String) {
+    write_with(message, false, out);
+}
+
+/// Writes all properties of `message`, those too that no client is told: each of these as `$.x-opt-edge-` and the name
+/// that routes use after `$`.
+pub(crate) fn write_all(message: &Message, out: &mut String) {
+    write_with(message, true, out);
+}
+
+fn write_with(message: &Message, all: bool, out: &mut String) {
     let mut first = true;
     let mut put = |name: &str, value: Option<&str>| {
         if !std::mem::take(&mut first) {
@@ -144,8 +154,10 @@ pub fn write(message: &Message, out: &mut String) {
         }
     };
     for (key, value) in message.system() {
-        if let Some((_, wire, _)) = SYSTEM.iter().find(|(k, ..)| *k == key) {
-            put(wire, Some(value));
+        match SYSTEM.iter().find(|(k, ..)| *k == key) {
+            Some((_, wire, _)) => put(wire, Some(value)),
+            None if all => put(&format!("$.x-opt-edge-{key}"), Some(value)),
+            None => {}
         }
     }
     for (name, value) in message.properties() {

@@ -8,7 +8,7 @@ mod connection_string;
 pub(crate) mod headers;
 mod key;
 pub(crate) mod link;
-mod percent;
+pub(crate) mod percent;
 mod token;
 pub mod topic;
 mod user_name;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// Returns the text that a percent-encoded one stands for; `None` when that is not UTF-8.
 ///
 /// A `%` that no two hexadecimal digits follow stands for itself, as in .NET, and `+` is no space.
-pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }
@@ -32,7 +32,7 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 /// Writes `text` to the end of `out`, everything but letters, digits and `-._~` encoded.
-pub(super) fn encode_into(text: &str, out: &mut String) {
+pub(crate) fn encode_into(text: &str, out: &mut String) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -44,7 +44,7 @@ pub(super) fn encode_into(text: &str, out: &mut String) {
 }
 
 /// Returns `text` with everything but letters, digits and `-._~` encoded.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 4);
     encode_into(text, &mut out);
     out

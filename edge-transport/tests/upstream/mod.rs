@@ -2,8 +2,11 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(unreachable_pub, reason = "shared by several test files")]
 
+pub mod amqp_broker;
 pub mod broker;
+pub mod http_server;
 pub mod packets;
+pub mod peer;
 pub mod pki;
 pub mod tasks;
 

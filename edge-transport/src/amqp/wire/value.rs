@@ -61,7 +61,6 @@ impl<'a> Value<'a> {
     }
 
     /// The symbols of an array, or the one symbol that stands in its place; for fields that are `multiple`.
-    #[cfg(test)]
     pub(crate) fn symbols(self) -> impl Iterator<Item = &'a str> {
         let (one, array) = match self {
             Self::Symbol(one) => (Some(one), None),

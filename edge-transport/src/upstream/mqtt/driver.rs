@@ -1,37 +1,28 @@
-//! The task that owns the connection.
+//! What goes on on a connection.
 #![expect(clippy::disallowed_methods, reason = "a driver is where time is read and waited for")]
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::BytesMut;
-use edge_core::{Backoff, EndpointError, Message, Outcome, Report};
+use edge_core::{EndpointError, Report};
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::MqttUpstreamOptions;
 use super::codec::{self, Incoming, NotMqtt};
-use super::connect::{ConnectError, Link, connect};
-use super::flight::Flight;
+use super::connect::{Link, connect};
 use super::publish::Publisher;
+use crate::upstream::driver::{Ended, Remote};
+use crate::upstream::flight::Flight;
+use crate::upstream::jobs::{Job, Orders, Reply, is_abandoned};
 
 /// How many bytes are gathered before they are written; one packet may go beyond.
 const WRITE_BYTES: usize = 64 << 10;
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-type Reply = oneshot::Sender<Result<Vec<Outcome>, EndpointError>>;
-
-/// A batch to send, and whom to tell.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) messages: Vec<Message>,
-    pub(super) reply: Reply,
-}
 
 /// Why a connection has ended.
 #[derive(Debug, thiserror::Error)]
@@ -57,85 +48,39 @@ impl From<Lost> for EndpointError {
     }
 }
 
-/// What ended a connection, and whether anything had been answered on it.
-enum Ended {
-    Closing,
-    Lost { answered: bool },
+/// A broker, and how to speak TLS with it.
+pub(super) struct Broker {
+    pub(super) options: MqttUpstreamOptions,
+    pub(super) tls: Option<Arc<ClientConfig>>,
 }
 
-/// Connects, sends, and connects again.
-pub(super) struct Driver {
-    options: MqttUpstreamOptions,
-    tls: Option<Arc<ClientConfig>>,
-    jobs: mpsc::Receiver<Job>,
-    closing: watch::Receiver<bool>,
-    links: watch::Sender<u64>,
-}
+impl Remote for Broker {
+    type Link = Link;
 
-impl Driver {
-    pub(super) fn new(
-        options: MqttUpstreamOptions,
-        tls: Option<Arc<ClientConfig>>,
-        jobs: mpsc::Receiver<Job>,
-        closing: watch::Receiver<bool>,
-        links: watch::Sender<u64>,
-    ) -> Self {
-        Self { options, tls, jobs, closing, links }
+    fn address(&self) -> &(impl fmt::Display + Sync) {
+        &self.options.url
     }
 
-    /// Runs until the upstream is closed or dropped.
-    pub(super) async fn run(mut self) {
-        let (mut failures, mut waiting) = (0, None);
-        loop {
-            let connecting = connect(&self.options, self.tls.clone());
-            let connected = tokio::select! {
-                biased;
-                () = is_closing(&mut self.closing) => return,
-                connected = timeout(self.options.connect_timeout, connecting) => connected,
-            };
-            match connected.unwrap_or(Err(ConnectError::TimedOut(self.options.connect_timeout))) {
-                Ok(link) => {
-                    tracing::info!(broker = %self.options.url, "connected");
-                    self.links.send_modify(|made| *made += 1);
-                    match self.serve(link, waiting.take()).await {
-                        Ended::Closing => return,
-                        Ended::Lost { answered: true } => failures = 0,
-                        Ended::Lost { answered: false } => {}
-                    }
-                }
-                Err(error) => {
-                    if failures == 0 {
-                        let reason = Report(&error).to_string();
-                        tracing::warn!(broker = %self.options.url, reason, "no connection; trying on");
-                    }
-                    if let Some(job) = waiting.take().or_else(|| self.jobs.try_recv().ok()) {
-                        let _nobody_waits = job.reply.send(Err(error.into_endpoint_error(&self.options.url)));
-                    }
-                }
-            }
-            let delay = Backoff::default().delay(failures, random());
-            failures = failures.saturating_add(1);
-            tokio::select! {
-                biased;
-                () = is_closing(&mut self.closing) => return,
-                job = self.jobs.recv() => waiting = job,
-                () = sleep(delay) => {}
-            }
-        }
+    fn connect_timeout(&self) -> Duration {
+        self.options.connect_timeout
     }
 
-    /// Sends on one connection until it ends, and tells whoever waits what came of it.
-    async fn serve(&mut self, link: Link, first: Option<Job>) -> Ended {
+    async fn connect(&self) -> Result<Link, EndpointError> {
+        let connected = connect(&self.options, self.tls.clone()).await;
+        connected.map_err(|error| error.into_endpoint_error(&self.options.url))
+    }
+
+    async fn serve(&mut self, link: Link, orders: &mut Orders, first: Option<Job>) -> Ended {
         let mut traffic = Traffic::new(&self.options, &link);
         let mut reply = None;
         if let Some(job) = first {
             reply = traffic.begin(job);
         }
-        let lost = match traffic.run(link, self, &mut reply).await {
+        let lost = match traffic.run(link, orders, &mut reply).await {
             Ok(()) => return Ended::Closing,
             Err(lost) => lost,
         };
-        tracing::warn!(broker = %self.options.url, reason = %Report(&lost), "connection lost");
+        tracing::warn!(to = %self.options.url, reason = %Report(&lost), "connection lost");
         let known = traffic.flight.interrupt();
         if let Some(reply) = reply {
             let _nobody_waits = reply.send(known.ok_or_else(|| lost.into()));
@@ -185,7 +130,7 @@ impl Traffic {
     }
 
     /// Returns `Ok` when the upstream is closed.
-    async fn run(&mut self, link: Link, driver: &mut Driver, reply: &mut Option<Reply>) -> Result<(), Lost> {
+    async fn run(&mut self, link: Link, orders: &mut Orders, reply: &mut Option<Reply>) -> Result<(), Lost> {
         let (mut reader, mut writer) = tokio::io::split(link.stream);
         let mut input = link.input;
         let mut unflushed = false;
@@ -199,7 +144,7 @@ impl Traffic {
             }
             let deadline = self.deadline();
             tokio::select! {
-                () = is_closing(&mut driver.closing) => {
+                () = Orders::closed(&mut orders.closing) => {
                     codec::disconnect(&mut self.out);
                     let farewell = async {
                         writer.write_all_buf(&mut self.out).await?;
@@ -217,7 +162,7 @@ impl Traffic {
                     unflushed = wrote.map_err(Lost::Io)?;
                     self.wrote = Instant::now();
                 }
-                job = driver.jobs.recv(), if !self.flight.is_busy() => match job {
+                job = orders.jobs.recv(), if !self.flight.is_busy() => match job {
                     Some(job) => *reply = self.begin(job),
                     None => return Ok(()),
                 },
@@ -289,23 +234,4 @@ async fn push(writer: &mut (impl AsyncWrite + Unpin), out: &mut BytesMut) -> io:
     }
     writer.write_buf(out).await?;
     Ok(true)
-}
-
-/// Resolves when the upstream is closed or dropped.
-async fn is_closing(closing: &mut watch::Receiver<bool>) {
-    let _dropped_is_closed = closing.wait_for(|closing| *closing).await;
-}
-
-/// Resolves when nobody waits for the batch any more.
-async fn is_abandoned(reply: &mut Option<Reply>) {
-    match reply {
-        Some(reply) => reply.closed().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Returns a number from 0 to 1 that differs from one gateway to the next.
-fn random() -> f64 {
-    let bits = RandomState::new().build_hasher().finish() >> 11;
-    bits as f64 / (1u64 << 53) as f64
 }

@@ -2,12 +2,11 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `options`, `url`, `topic` | what a user states |
+//! | `options`, `topic` | what a user states |
 //! | `publish` | the packet of a message |
 //! | `codec` | the other packets, as one model of both versions |
-//! | `flight` | a batch on its way: pure |
-//! | `connect`, `tls` | how a connection comes to be |
-//! | `driver` | the task that owns the connection |
+//! | `connect` | how a connection comes to be |
+//! | `driver` | what goes on on a connection |
 //!
 //! The bytes of packets come from `rumqttc`'s codecs. Its event loop is not used: it flushes after each message, drops
 //! what waits when a new session begins, and builds its TLS from a provider that is set for the whole process.
@@ -15,31 +14,25 @@
 mod codec;
 mod connect;
 mod driver;
-mod flight;
 mod options;
 mod publish;
-mod tasks;
-mod tls;
 mod topic;
-mod url;
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use edge_core::{BatchLimit, Endpoint, EndpointError, EndpointId, Outcome, Stored};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
 
 pub use options::{
     MqttUpstreamOptions, MqttVersion, MqttVersionError, PropertyPlacement, PropertyPlacementError,
 };
 pub use topic::{TopicError, TopicTemplate};
-pub use url::{BrokerUrl, BrokerUrlError};
 
-use driver::{Driver, Job};
+use super::jobs::Jobs;
+use super::{BrokerUrl, UpstreamTlsError, tls};
+use driver::Broker;
 
 /// The most bytes of a batch.
 const BATCH_BYTES: usize = 4 << 20;
@@ -65,37 +58,9 @@ pub enum MqttUpstreamError {
         /// The broker's port.
         port: u16,
     },
-    /// A file cannot be read.
-    #[error("reading {} failed", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file holds no certificate.
-    #[error("{} holds no certificate that can be used: write the path of a PEM file", path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file holds no private key.
-    #[error("{} holds no private key that can be used: write the path of a PEM file", path.display())]
-    NoKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// This operating system's certificate authorities are not where they usually are.
-    #[error("this machine has no list of certificate authorities: state the file of the broker's authority")]
-    NoAuthorities,
-    /// Certificate and key do not go together, or TLS cannot be set up.
-    #[error("TLS cannot be set up")]
-    Tls {
-        /// What is wrong.
-        #[source]
-        source: rustls::Error,
-    },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] UpstreamTlsError),
     /// There is no tokio runtime to run on.
     #[error("there is no tokio runtime here: make the upstream inside of one")]
     NoRuntime,
@@ -153,12 +118,7 @@ pub enum MqttUpstreamError {
 pub struct MqttUpstream {
     id: EndpointId,
     limit: BatchLimit,
-    jobs: mpsc::Sender<Job>,
-    closing: watch::Sender<bool>,
-    /// Counts the connections that came to be; closed when the driver has ended.
-    links: watch::Receiver<u64>,
-    /// How many there were when the last batch came back.
-    seen: AtomicU64,
+    jobs: Jobs,
 }
 
 impl fmt::Debug for MqttUpstream {
@@ -177,16 +137,16 @@ impl MqttUpstream {
     /// broker cannot be reached is no error here.
     pub fn new(id: EndpointId, options: MqttUpstreamOptions) -> Result<Self, MqttUpstreamError> {
         options.check()?;
-        let tls = if options.url.is_tls() { Some(tls::config(&options)?) } else { None };
+        let tls = if options.url.is_tls() {
+            Some(tls::config(options.ca_file.as_deref(), options.client_certificate.as_ref())?)
+        } else {
+            None
+        };
         let runtime = Handle::try_current().map_err(|_| MqttUpstreamError::NoRuntime)?;
         let messages =
             NonZeroUsize::from(options.in_flight).saturating_mul(NonZeroUsize::MIN.saturating_add(3));
-        let (jobs, jobs_taken) = mpsc::channel(1);
-        let (closing, is_closing) = watch::channel(false);
-        let (links_made, links) = watch::channel(0);
-        tasks::spawn(&runtime, Driver::new(options, tls, jobs_taken, is_closing, links_made).run());
         let limit = BatchLimit::new(messages, BATCH_BYTES);
-        Ok(Self { id, limit, jobs, closing, links, seen: AtomicU64::new(0) })
+        Ok(Self { id, limit, jobs: Jobs::start(&runtime, Broker { options, tls }) })
     }
 }
 
@@ -201,27 +161,14 @@ impl Endpoint for MqttUpstream {
     }
 
     async fn send(&self, batch: &[Stored]) -> Result<Vec<Outcome>, EndpointError> {
-        let (reply, answer) = oneshot::channel();
-        let messages = batch.iter().map(|stored| stored.message.clone()).collect();
-        if self.jobs.send(Job { messages, reply }).await.is_err() {
-            return Err(EndpointError::Closed);
-        }
-        let answer = answer.await.unwrap_or(Err(EndpointError::Closed));
-        self.seen.store(*self.links.borrow(), Ordering::Relaxed);
-        answer
+        self.jobs.send(batch).await
     }
 
     async fn ready(&self) {
-        let seen = self.seen.load(Ordering::Relaxed);
-        let mut links = self.links.clone();
-        if links.wait_for(|made| *made > seen).await.is_err() {
-            std::future::pending().await
-        }
+        self.jobs.ready().await
     }
 
     async fn close(&self) {
-        self.closing.send_replace(true);
-        let mut links = self.links.clone();
-        while links.changed().await.is_ok() {}
+        self.jobs.close().await
     }
 }

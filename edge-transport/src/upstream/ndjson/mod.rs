@@ -22,6 +22,8 @@ mod write;
 
 use edge_core::{BoxError, Message, Stored, Timestamp};
 
+pub(crate) use write::{Text, json_of};
+
 /// One recorded message.
 ///
 /// # Examples

@@ -27,7 +27,7 @@ impl fmt::Display for Record {
 }
 
 /// A text as a JSON string. RFC 8259 §7.
-struct Text<'a>(&'a str);
+pub(crate) struct Text<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +68,7 @@ fn body(f: &mut fmt::Formatter<'_>, message: &Message) -> fmt::Result {
     let Ok(text) = std::str::from_utf8(message.body()) else {
         return write!(f, r#","bodyBase64":"{}""#, STANDARD.encode(message.body()));
     };
-    match json(message, text) {
+    match json_of(message, text) {
         Some(json) => {
             f.write_str(r#","body":"#)?;
             // A line break within JSON stands between tokens: within strings it is escaped.
@@ -79,7 +79,7 @@ fn body(f: &mut fmt::Formatter<'_>, message: &Message) -> fmt::Result {
 }
 
 /// Returns the body without white space around it, when the message says that it is JSON in UTF-8, and it is.
-fn json<'a>(message: &Message, text: &'a str) -> Option<&'a str> {
+pub(crate) fn json_of<'a>(message: &Message, text: &'a str) -> Option<&'a str> {
     let system = message.system();
     let media_type = system.value(SystemKey::ContentType)?.split(';').next()?.trim();
     let encoding = system.value(SystemKey::ContentEncoding)?;
