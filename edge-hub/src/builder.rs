@@ -24,6 +24,7 @@ use crate::methods::Methods;
 use crate::registry::Registry;
 use crate::routes::RouteTable;
 use crate::shared::Shared;
+use crate::slot::Slot;
 use crate::tasks::Tasks;
 use crate::throttle::Throttle;
 use crate::twins::Twins;
@@ -181,7 +182,8 @@ impl HubBuilder {
         self
     }
 
-    /// Adds an endpoint: `$upstream`, or one that takes the place of a module's input (`<device>/<module>/<input>`).
+    /// Adds an endpoint: `$upstream`, an upstream of another name ([`upstream_id`](crate::upstream_id)), or one that
+    /// takes the place of a module's input (`<device>/<module>/<input>`).
     pub fn endpoint(mut self, endpoint: Arc<dyn Endpoint>) -> Self {
         self.endpoints.push(endpoint);
         self
@@ -278,7 +280,7 @@ impl HubBuilder {
             time_to_live: self.time_to_live,
             limits,
             backoff: self.backoff,
-            endpoints: self.endpoints.into_iter().map(|e| (e.id().clone(), e)).collect::<HashMap<_, _>>(),
+            endpoints: slots(self.endpoints).into(),
             feeders: crate::hub::no_feeders(),
             pumps: Tasks::default(),
             stop_pumps: Stop::pair(),
@@ -294,4 +296,12 @@ impl HubBuilder {
         }
         Ok(Hub::new(shared, self.listeners, self.metrics))
     }
+}
+
+fn slots(endpoints: Vec<Arc<dyn Endpoint>>) -> HashMap<EndpointId, Arc<Slot>> {
+    let slot = |endpoint: Arc<dyn Endpoint>| {
+        let id = endpoint.id().clone();
+        (id.clone(), Arc::new(Slot::new(id, Some(endpoint))))
+    };
+    endpoints.into_iter().map(slot).collect()
 }

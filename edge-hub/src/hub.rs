@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use edge_core::{Authenticated, CloseReason, Identity, Refusal, Session, StoreError};
+use edge_core::{Authenticated, CloseReason, Endpoint, EndpointId, Identity, Refusal, Session, StoreError};
 use edge_routing::{Diagnostics, RouteSpec};
 use edge_transport::{Listener, ListenerError, MetricsListener, Stop, Stopper};
 
@@ -289,6 +289,25 @@ impl HubHandle {
         self.shared.set_routes(routes, Some(policies))
     }
 
+    /// Puts an upstream in the place of the one with the same id, or adds it; the one before is closed when the batch
+    /// that it has is answered. Its queues stay, and what waits in them goes to the new one.
+    ///
+    /// # Cancel safety
+    /// The endpoint is in its place at once; dropped, the one before may stay open until it is dropped.
+    pub async fn set_endpoint(&self, endpoint: Arc<dyn Endpoint>) {
+        let slot = self.shared.slot(endpoint.id());
+        slot.replace(Some(endpoint)).await;
+    }
+
+    /// Takes an upstream away and closes it; what is queued for it waits until there is one again. Routes that name it
+    /// stay in force until routes are set again, which are refused then.
+    ///
+    /// # Cancel safety
+    /// As that of [`HubHandle::set_endpoint`].
+    pub async fn remove_endpoint(&self, id: &EndpointId) {
+        self.shared.slot(id).replace(None).await;
+    }
+
     /// Ends the sessions of these identities: their keys or rights have changed.
     pub fn revoke(&self, identities: &[Identity]) {
         self.shared.clients.close_where(CloseReason::Revoked, |client| identities.contains(&client.identity));
@@ -320,6 +339,6 @@ impl HubHandle {
 }
 
 /// Returns empty feeders.
-pub(crate) fn no_feeders<T>() -> Mutex<HashMap<edge_core::EndpointId, T>> {
+pub(crate) fn no_feeders<T>() -> Mutex<HashMap<EndpointId, T>> {
     Mutex::default()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use edge_core::{Account, RouteName};
+use edge_core::{Account, EndpointId, RouteName};
 pub use edge_core::{DropCause, Drops};
 
 use crate::names;
@@ -89,6 +89,8 @@ pub struct Ledger {
     pub total: LedgerLine,
     /// Each route that has, or had, messages.
     pub routes: BTreeMap<RouteName, LedgerLine>,
+    /// Each endpoint that has, or had, messages: `$upstream`, upstreams with names, inputs of modules.
+    pub endpoints: BTreeMap<EndpointId, LedgerLine>,
     /// The dead letters of all endpoints.
     pub dead_letters: LedgerLine,
     /// Batches that were not taken since the hub was built, because the store was full or failing: their senders were
@@ -109,6 +111,7 @@ impl Ledger {
             } else if names::is_routed(endpoint) {
                 ledger.total.add(account);
                 ledger.routes.entry(account.route.clone()).or_default().add(account);
+                ledger.endpoints.entry(endpoint.clone()).or_default().add(account);
             }
         }
         ledger
@@ -143,6 +146,11 @@ mod tests {
         let ledger = Ledger::of(&accounts, 0);
         let line = |route: &str| ledger.routes.get(&route.parse::<RouteName>().unwrap()).unwrap();
         assert_eq!((line("a").delivered, line("b").delivered, ledger.routes.len()), (30, 30, 2));
+        let at = |endpoint: &str| ledger.endpoints.get(&endpoint.parse::<EndpointId>().unwrap()).unwrap();
+        assert_eq!(
+            (at("$upstream").delivered, at("edge1/m/in").delivered, ledger.endpoints.len()),
+            (10, 50, 2)
+        );
         assert_eq!((ledger.total.delivered, ledger.total.stored, ledger.total.dropped_total()), (60, 4, 8));
         assert_eq!((ledger.total.residual(), ledger.dead_letters.delivered), (0, 7));
     }

@@ -1,12 +1,44 @@
 //! The names of the hub's own queues, which no route can name.
 
-use edge_core::{EndpointId, Priority, QueueId, RouteName};
+use edge_core::{EndpointId, IdError, Priority, QueueId, RouteName};
 
 const DEAD_LETTERS: &str = "$dead-letter/";
 const BUDGET: &str = "$budget/";
+const UPSTREAMS: &str = "/upstreams/";
 const NO_ROUTE: &str = "$no-route";
 const MAIL: &str = "$c2d/";
 const FEEDBACK: &str = "$feedback";
+
+/// Returns the name of an upstream of which this is the endpoint's id.
+pub(crate) fn upstream(endpoint: &EndpointId) -> Option<&str> {
+    endpoint.as_str().strip_prefix(UPSTREAMS)
+}
+
+/// Returns the endpoint id of the upstream with this name, to which `BrokeredEndpoint("/upstreams/<name>")` routes.
+///
+/// The ledger, metrics and dead letters have it too.
+///
+/// # Errors
+/// [`IdError`] when the name is empty or too long, or holds a control character or a slash.
+///
+/// # Examples
+/// ```
+/// let id = edge_hub::upstream_id("archive")?;
+/// assert_eq!(id.as_str(), "/upstreams/archive");
+/// assert!(edge_hub::upstream_id("a/b").is_err());
+/// # Ok::<(), edge_core::IdError>(())
+/// ```
+///
+/// # Source
+/// Our choice, because no module's input has an id that begins with a slash.
+pub fn upstream_id(name: &str) -> Result<EndpointId, IdError> {
+    let what = "upstream name";
+    match name.find('/') {
+        Some(at) => Err(IdError::Character { what, found: '/', at }),
+        None if name.trim().is_empty() => Err(IdError::Empty { what }),
+        None => format!("{UPSTREAMS}{name}").parse(),
+    }
+}
 
 /// Returns the endpoint of the dead letters of `endpoint`; `None` when its name is too long to have any.
 pub(crate) fn dead_letters(endpoint: &EndpointId) -> Option<EndpointId> {

@@ -101,7 +101,8 @@ impl Shared {
         policies: Option<Policies>,
     ) -> Result<Diagnostics, Diagnostics> {
         let _span = tracing::info_span!("edge.routes", routes = specs.len()).entered();
-        let Compiled { router, warnings, .. } = Router::compile(specs, &CompileOptions::new())?;
+        let Compiled { router, warnings, .. } =
+            Router::compile(specs, &CompileOptions::new().with_known_upstreams(self.upstreams()))?;
         let router = Arc::new(router);
         let mut in_force = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         let policies = policies.unwrap_or_else(|| in_force.clone());

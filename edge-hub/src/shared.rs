@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +26,7 @@ use crate::metrics::{Gauges, Metrics};
 use crate::pump::{Feeder, Pump, PumpError};
 use crate::registry::Registry;
 use crate::session::HubSession;
+use crate::slot::Slot;
 use crate::tasks::Tasks;
 use crate::twins::Twins;
 use crate::visit::HubVisit;
@@ -53,7 +54,8 @@ pub(crate) struct Shared {
     pub(crate) time_to_live: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) backoff: Backoff,
-    pub(crate) endpoints: HashMap<EndpointId, Arc<dyn Endpoint>>,
+    /// The endpoints that were added, by id.
+    pub(crate) endpoints: Mutex<HashMap<EndpointId, Arc<Slot>>>,
     pub(crate) feeders: Mutex<HashMap<EndpointId, Feeder>>,
     pub(crate) pumps: Tasks<Result<(), PumpError>>,
     pub(crate) stop_pumps: (Stopper, Stop),
@@ -77,7 +79,14 @@ impl Shared {
     }
 
     fn endpoint(&self, id: &EndpointId) -> Arc<dyn Endpoint> {
-        if let Some(endpoint) = self.endpoints.get(id) {
+        if names::upstream(id).is_some() || *id == EndpointId::upstream() {
+            let slot = self.slot(id);
+            if !slot.is_taken() {
+                tracing::warn!(endpoint = %id, "nothing is there to take messages; they wait until they expire");
+            }
+            return slot;
+        }
+        if let Some(endpoint) = self.slots().get(id) {
             return endpoint.clone();
         }
         match ModuleInput::from_id(id, &self.device, &self.clients, &self.limits) {
@@ -87,6 +96,25 @@ impl Shared {
                 Arc::new(Nowhere(id.clone()))
             }
         }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<EndpointId, Arc<Slot>>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the place of an endpoint, an empty one when there is none yet.
+    pub(crate) fn slot(&self, id: &EndpointId) -> Arc<Slot> {
+        let empty = || Arc::new(Slot::new(id.clone(), None));
+        self.slots().entry(id.clone()).or_insert_with(empty).clone()
+    }
+
+    /// Returns the names of the upstreams that there are beside `$upstream`.
+    pub(crate) fn upstreams(&self) -> Vec<String> {
+        let slots = self.slots();
+        let there = slots.iter().filter(|(_, slot)| slot.is_taken());
+        let mut names: Vec<_> = there.filter_map(|(id, _)| names::upstream(id)).map(str::to_owned).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Starts the pumps of all endpoints known so far; those that come later start at once.

@@ -132,3 +132,49 @@ async fn a_change_of_routes_does_not_hold_up_messages() {
     assert_eq!(ledger.routes[&old].delivered, 1);
     assert_eq!((ledger.total.accepted, ledger.total.residual()), (2, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn upstreams_have_names_queues_and_accounts_of_their_own_and_can_be_replaced() {
+    const ARCHIVE: &str = r#"FROM /messages/* INTO BrokeredEndpoint("/upstreams/archive")"#;
+    let archive = edge_hub::upstream_id("archive").unwrap();
+    let upstream = Arc::new(Scripted::upstream([]));
+    let first = Arc::new(Scripted::named(archive.clone()));
+    let hub = Hub::builder("edge1".parse().unwrap())
+        .endpoint(upstream.clone())
+        .endpoint(first.clone())
+        .route("up", UP)
+        .route("keep", ARCHIVE)
+        .build()
+        .unwrap();
+    let sender = hub.client("sensor1".parse().unwrap()).unwrap();
+    let handle = hub.handle();
+    let second = Arc::new(Scripted::named(archive.clone()));
+    let (report, ()) = while_running(hub, async {
+        sender.send(Outgoing::new("1")).await.unwrap();
+        upstream.until(1).await;
+        first.until(1).await;
+        until(|| handle.ledger().total.delivered == 2).await;
+        let ledger = handle.ledger();
+        assert_eq!((ledger.endpoints[&archive].delivered, ledger.routes.len()), (1, 2));
+        assert!(handle.metrics().contains(r#"endpoint="/upstreams/archive""#));
+
+        let unknown = RouteSpec::new("x", r#"FROM /messages/* INTO BrokeredEndpoint("/upstreams/nowhere")"#);
+        let error = handle.set_routes(&[unknown]).unwrap_err().to_string();
+        assert!(error.contains("the upstreams are $upstream, archive"), "{error}");
+
+        handle.remove_endpoint(&archive).await;
+        sender.send(Outgoing::new("2")).await.unwrap();
+        upstream.until(2).await;
+        assert_eq!(handle.ledger().total.stored, 1, "it waits for an upstream of that name");
+        assert!(handle.set_routes(&[RouteSpec::new("keep", ARCHIVE)]).is_err());
+
+        handle.set_endpoint(second.clone()).await;
+        second.until(1).await;
+        sender.send(Outgoing::new("3")).await.unwrap();
+        second.until(2).await;
+    })
+    .await;
+    assert_eq!(first.accepted(), [b"1"]);
+    assert_eq!(second.accepted(), [b"2", b"3"]);
+    assert_eq!(report.unwrap().ledger.total.stored, 0);
+}

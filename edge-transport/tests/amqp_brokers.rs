@@ -103,9 +103,9 @@ async fn all_arrive_in_order_though_rabbitmq_is_restarted() {
     let ((), second) = tokio::join!(pump(&upstream, COUNT, halfway), restart);
     check_firsts(rabbit.drain("/amq/queue/events").await, COUNT);
 
-    let wrong = rabbit.upstream("no such address");
+    let wrong = rabbit.upstream("/exchange/nowhere");
     let error = wrong.send(&batch(0..1)).await.unwrap_err();
-    assert!(Report(&error).to_string().contains("\"no such address\""), "{}", Report(&error));
+    assert!(Report(&error).to_string().contains("\"/exchange/nowhere\""), "{}", Report(&error));
     let url = format!("amqp://127.0.0.1:{}", rabbit.port).parse().unwrap();
     let stranger = AmqpUpstreamOptions::new(url, "/queue/events", "edge2").login("guest", "wrong");
     let error = AmqpUpstream::new(EndpointId::upstream(), stranger).unwrap();

@@ -12,7 +12,7 @@ use edge_core::{Endpoint, EndpointId};
 use edge_hub::{Hub, HubBuilder, Limits, Registry};
 use edge_store::{IdentityFile, SegmentStore, SessionFile, StoreOptions, TwinFile};
 use edge_transport::iothub::ClientAuthorities;
-use edge_transport::upstream::{FileUpstream, FileUpstreamOptions, MqttUpstream};
+use edge_transport::upstream::{AmqpUpstream, FileUpstream, FileUpstreamOptions, HttpUpstream, MqttUpstream};
 use edge_transport::{
     AmqpListener, Listener, ListenerError, MetricsListener, MqttListener, Resources, ServerCertificate,
     TlsServer, WebListener,
@@ -123,10 +123,18 @@ pub(crate) fn stored(config: &Config, builder: HubBuilder) -> Fallible<HubBuilde
     Ok(builder.store(Arc::new(store)).sessions(Arc::new(sessions)).twins(Arc::new(twins)))
 }
 
-/// Makes the endpoint of `$upstream`.
-pub(crate) fn upstream(config: &Config) -> Fallible<Arc<dyn Endpoint>> {
-    let id = EndpointId::upstream();
-    Ok(match &config.upstream {
+/// Returns all upstreams by the ids of their endpoints, `$upstream` first.
+pub(crate) fn upstreams(config: &Config) -> Fallible<Vec<(EndpointId, Upstream)>> {
+    let mut all = vec![(EndpointId::upstream(), config.upstream.clone())];
+    for named in &config.upstreams {
+        all.push((edge_hub::upstream_id(&named.name)?, named.upstream.clone()));
+    }
+    Ok(all)
+}
+
+/// Makes the endpoint of an upstream.
+pub(crate) fn upstream(id: EndpointId, upstream: &Upstream) -> Fallible<Arc<dyn Endpoint>> {
+    Ok(match upstream {
         Upstream::File { path, rotate_bytes, keep_files } => {
             let mut options = FileUpstreamOptions::new(path);
             if let Some(bytes) = rotate_bytes {
@@ -138,6 +146,8 @@ pub(crate) fn upstream(config: &Config) -> Fallible<Arc<dyn Endpoint>> {
             Arc::new(FileUpstream::open(id, options)?)
         }
         Upstream::Mqtt(options) => Arc::new(MqttUpstream::new(id, (**options).clone())?),
+        Upstream::Amqp(options) => Arc::new(AmqpUpstream::new(id, (**options).clone())?),
+        Upstream::Http(options) => Arc::new(HttpUpstream::new(id, (**options).clone())?),
     })
 }
 
@@ -208,7 +218,7 @@ fn limits(config: &Config) -> Limits {
 
 /// Makes a hub of a configuration, without its doors.
 pub(crate) fn hub(config: &Config, registry: Arc<Registry>) -> HubBuilder {
-    Hub::builder(config.device_id.clone())
+    let builder = Hub::builder(config.device_id.clone())
         .hub_name(&config.hub_name)
         .registry(registry)
         .limits(limits(config))
@@ -216,5 +226,8 @@ pub(crate) fn hub(config: &Config, registry: Arc<Registry>) -> HubBuilder {
         .time_to_live(config.time_to_live)
         .routes(config.routes.iter().cloned())
         .policies(config.route_policies.clone())
-        .delivery(EndpointId::upstream(), config.delivery.clone())
+        .delivery(EndpointId::upstream(), config.delivery.clone());
+    let named =
+        config.upstreams.iter().filter_map(|named| Some((edge_hub::upstream_id(&named.name).ok()?, named)));
+    named.fold(builder, |builder, (id, named)| builder.delivery(id, named.delivery.clone()))
 }

@@ -5,12 +5,13 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use edge_core::Report;
+use edge_core::{EndpointId, Report};
 use edge_hub::{HubHandle, IdentityAuth, Registry};
 use edge_transport::{Stop, TlsServer};
+use tokio::sync::Notify;
 
 use crate::args::Run;
-use crate::config::Config;
+use crate::config::{Config, Upstream};
 use crate::parts::{self, Doors};
 use crate::sensor::{self, Sensor};
 use crate::signals::{self, Request};
@@ -76,7 +77,11 @@ async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> 
     let tls = TlsServer::new(&certificate)?;
     let registry = Arc::new(parts::kept_registry(&config).await?);
     let builder = parts::stored(&config, parts::hub(&config, registry.clone()))?;
-    let mut builder = builder.endpoint(parts::upstream(&config)?);
+    let upstreams = parts::upstreams(&config)?;
+    let mut builder = builder;
+    for (id, upstream) in &upstreams {
+        builder = builder.endpoint(parts::upstream(id.clone(), upstream)?);
+    }
     let windows = windows::open(&config)?;
     for windows in &windows {
         builder = builder.endpoint(windows.clone());
@@ -92,15 +97,25 @@ async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> 
         println!("The gateway {} listens at {doors}.", config.device_id);
     }
     let (stopper, stop) = Stop::pair();
-    let live = Live { path, state_dir: config.state_dir.clone(), handle: handle.clone(), registry, tls };
+    let state_dir = config.state_dir.clone();
+    let mut live = Live { path, state_dir, handle: handle.clone(), registry, tls, upstreams };
+    let asked = Arc::new(Notify::new());
+    let is_asked = asked.clone();
     let signals = signals::listen(move |request| match request {
-        Request::Reload => live.reload(),
+        Request::Reload => asked.notify_one(),
         Request::Stop => stopper.stop(),
     })?;
+    let reloads = async {
+        loop {
+            is_asked.notified().await;
+            live.reload().await;
+        }
+    };
     let sensor = with_sensor.then(|| sensor_of(&config, &doors, ca.as_deref())).flatten();
     let report = tokio::select! {
         report = hub.run(stop) => report?,
         () = signals => return Err("the signals ended".into()),
+        () = reloads => return Err("the reading again ended".into()),
         () = status::show(handle) => return Err("the status ended".into()),
         () = windows::run(windows) => return Err("the windows ended".into()),
         () = simulate(sensor) => return Err("the sensor ended".into()),
@@ -147,24 +162,41 @@ struct Live {
     handle: HubHandle,
     registry: Arc<Registry>,
     tls: TlsServer,
+    upstreams: Vec<(EndpointId, Upstream)>,
 }
 
 impl Live {
     /// Reads the configuration again; with a mistake in it, everything stays as it is.
-    fn reload(&self) {
-        match self.try_reload() {
+    async fn reload(&mut self) {
+        match self.try_reload().await {
             Ok(revoked) => {
-                tracing::info!(revoked, "routes, identities and certificate are those of the file now")
+                tracing::info!(
+                    revoked,
+                    "upstreams, routes, identities and certificate are those of the file now"
+                )
             }
             Err(error) => tracing::error!("nothing was changed: {}", Report(&*error)),
         }
     }
 
-    fn try_reload(&self) -> Fallible<usize> {
+    async fn try_reload(&mut self) -> Fallible<usize> {
         let mut config = Config::read(&self.path)?;
         config.state_dir.clone_from(&self.state_dir);
         check_parts(&config)?;
         let (certificate, _) = parts::certificate(&config)?;
+        let upstreams = parts::upstreams(&config)?;
+        let mut made = Vec::new();
+        for (id, upstream) in upstreams.iter().filter(|one| !self.upstreams.contains(one)) {
+            made.push(parts::upstream(id.clone(), upstream)?);
+        }
+        for endpoint in made {
+            self.handle.set_endpoint(endpoint).await;
+        }
+        let gone = self.upstreams.iter().filter(|(id, _)| !upstreams.iter().any(|(kept, _)| kept == id));
+        for (id, _) in gone {
+            self.handle.remove_endpoint(id).await;
+        }
+        self.upstreams = upstreams;
         self.handle
             .set_routes_with(&config.routes, config.route_policies.clone())
             .map_err(|e| format!("routes:\n{e}"))?;

@@ -45,6 +45,10 @@ impl Scripted {
         }
     }
 
+    pub fn named(id: EndpointId) -> Self {
+        Self { id, ..Self::upstream([]) }
+    }
+
     pub fn accepted(&self) -> Vec<Vec<u8>> {
         self.accepted.lock().unwrap().clone()
     }

@@ -4,10 +4,11 @@ mod delivery;
 mod reader;
 mod routes;
 mod service;
+mod upstream;
 mod values;
 mod windows;
 
-use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,9 +17,6 @@ use edge_hub::{DeliveryPolicy, IdentityAuth, IdentityEntry, Policies, RouteSpec}
 use edge_store::Gather;
 use edge_stream::Definition;
 use edge_transport::iothub::{SasKey, Thumbprint};
-use edge_transport::upstream::{
-    BrokerUrl, MqttUpstreamOptions, MqttVersion, PropertyPlacement, TopicTemplate,
-};
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -26,6 +24,8 @@ pub(crate) use reader::Mistakes;
 use reader::{Collector, Section};
 use routes::Routes;
 pub(crate) use service::ServicePolicy;
+use upstream::Place;
+pub(crate) use upstream::{NamedUpstream, Upstream};
 use values::Bytes;
 
 /// A whole configuration.
@@ -67,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) upstream: Upstream,
     /// How messages are delivered there.
     pub(crate) delivery: DeliveryPolicy,
+    /// The upstreams with names.
+    pub(crate) upstreams: Vec<NamedUpstream>,
     /// What deserves a warning, as it is shown.
     pub(crate) warnings: Vec<String>,
 }
@@ -93,22 +95,6 @@ pub(crate) struct Tls {
     pub(crate) server: Option<(PathBuf, PathBuf)>,
     /// Who signs devices' certificates, in PEM.
     pub(crate) client_ca: Option<PathBuf>,
-}
-
-/// Where `$upstream` is.
-#[derive(Clone, Debug)]
-pub(crate) enum Upstream {
-    /// A file of NDJSON.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// At which size the next file is begun.
-        rotate_bytes: Option<NonZeroU64>,
-        /// How many full files are kept; `None` is all of them.
-        keep_files: Option<NonZeroU32>,
-    },
-    /// An MQTT broker.
-    Mqtt(Box<MqttUpstreamOptions>),
 }
 
 impl Config {
@@ -170,17 +156,15 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let kept = |section: &mut Section<'_, '_>| store_and_forward(section, device_id.as_ref());
     let kept = section.section("store_and_forward", kept).unwrap_or_default();
     let state_dir: PathBuf = base.join(state_dir).components().collect();
-    let read_upstream = |section: &mut Section<'_, '_>| {
-        let delivery = section.section("delivery", delivery::delivery).unwrap_or_default();
-        (upstream(section, base, &state_dir), delivery)
-    };
-    let (upstream, delivery) = match section.section("upstream", read_upstream) {
+    let place = Place { base, state_dir: &state_dir, gateway: device_id.as_ref().map(DeviceId::as_str) };
+    let (upstream, delivery) = match section.section("upstream", |section| upstream::one(section, &place)) {
         Some(upstream) => upstream,
-        None => (
-            Some(Upstream::File { path: default_file(&state_dir), rotate_bytes: None, keep_files: None }),
-            DeliveryPolicy::new(),
-        ),
+        None => (Some(upstream::default(&place)), DeliveryPolicy::new()),
     };
+    let upstreams = section.sections("upstreams", |section| upstream::named(section, &place));
+    upstream::check(section, &upstreams);
+    let upstreams: Vec<_> = upstreams.into_iter().map(Spanned::into_inner).collect();
+    let routes = Routes { upstreams: upstreams.iter().map(|named| named.name.clone()).collect(), ..routes };
     let route_policies = routes.policies.iter().fold(kept.3, |all, (name, own)| all.route(name, own.clone()));
     let (Some(device_id), Some(upstream)) = (device_id, upstream) else { return (None, routes) };
     let config = Config {
@@ -202,6 +186,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         route_policies,
         upstream,
         delivery,
+        upstreams,
         warnings: Vec::new(),
     };
     (Some(config), routes)
@@ -227,11 +212,6 @@ fn names(
             section.mistake(at, format!("windows: `{name}` is the name of a module too: write another name"));
         }
     }
-}
-
-/// Returns where messages go when nothing is said.
-fn default_file(state_dir: &Path) -> PathBuf {
-    state_dir.join("upstream.ndjson")
 }
 
 fn listen(section: &mut Section<'_, '_>) -> Listen {
@@ -351,67 +331,6 @@ fn gather(section: &mut Section<'_, '_>) -> Option<Gather> {
         Gather::new(Duration::from_millis(at_most)).with_messages(messages.and_then(NonZeroUsize::new));
     Some(bytes.map_or(gather, |bytes| gather.with_bytes(bytes)))
 }
-
-fn upstream(section: &mut Section<'_, '_>, base: &Path, state_dir: &Path) -> Option<Upstream> {
-    let kind = section.required("type")?;
-    match kind.get_ref().as_str() {
-        "file" => Some(Upstream::File {
-            path: match section.string("path") {
-                Some(path) => base.join(path.into_inner()),
-                None => default_file(state_dir),
-            },
-            rotate_bytes: section.parsed::<Bytes>("rotate_bytes").and_then(|bytes| NonZeroU64::new(bytes.0)),
-            keep_files: section
-                .integer("keep_files", 1..=1_000_000)
-                .and_then(|n| NonZeroU32::new(u32::try_from(n).ok()?)),
-        }),
-        "mqtt" => mqtt(section, base).map(|options| Upstream::Mqtt(Box::new(options))),
-        other => {
-            let close = reader::closest(other, &["mqtt", "file"]);
-            let help = close.map_or_else(|| "write mqtt or file".into(), |c| format!("did you mean `{c}`?"));
-            section.mistake(kind.span(), format!("unknown upstream type `{other}`; {help}"));
-            None
-        }
-    }
-}
-
-fn mqtt(section: &mut Section<'_, '_>, base: &Path) -> Option<MqttUpstreamOptions> {
-    let url = section.parsed_required::<BrokerUrl>("url");
-    let topic = match section.parsed("topic") {
-        Some(topic) => Some(topic),
-        None => DEFAULT_TOPIC.parse::<TopicTemplate>().ok(),
-    };
-    let client_id = section.required("client_id");
-    let version = section.parsed::<MqttVersion>("version");
-    let properties = section.parsed::<PropertyPlacement>("properties");
-    let (username, password) = (section.string("username"), section.string("password"));
-    let ca = section.string("ca").map(|path| base.join(path.into_inner()));
-    let identity = certificate(section, "client_certificate", "client_key", base);
-    let in_flight = section.integer("max_inflight", 1..=65_535).and_then(|n| u16::try_from(n).ok());
-    let mut options = MqttUpstreamOptions::new(url?, topic?, client_id?.get_ref());
-    if let Some(version) = version {
-        options = options.version(version);
-    }
-    if let Some(properties) = properties {
-        options = options.properties(properties);
-    }
-    if let Some(username) = username {
-        let password = password.map(Spanned::into_inner).unwrap_or_default();
-        options = options.login(username.get_ref(), &password);
-    }
-    if let Some(ca) = ca {
-        options = options.ca_file(ca);
-    }
-    if let Some((chain, key)) = identity {
-        options = options.client_certificate(chain, key);
-    }
-    if let Some(in_flight) = in_flight.and_then(NonZeroU16::new) {
-        options = options.in_flight(in_flight);
-    }
-    Some(options)
-}
-
-const DEFAULT_TOPIC: &str = "devices/{device_id}/messages/events";
 
 #[cfg(test)]
 mod tests;

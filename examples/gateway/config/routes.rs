@@ -17,6 +17,8 @@ pub(crate) struct Routes {
     /// What routes ask of the store themselves.
     pub(crate) policies: Vec<(String, RoutePolicy)>,
     places: HashMap<String, Range<usize>>,
+    /// The names of the upstreams beside `$upstream`.
+    pub(super) upstreams: Vec<String>,
 }
 
 /// Reads the table `[routes]`.
@@ -51,7 +53,10 @@ pub(crate) fn read(section: &mut Section<'_, '_>) -> Routes {
 impl Routes {
     /// Compiles the routes, and sorts what is found into mistakes and warnings.
     pub(crate) fn check(&self, file: &str, mistakes: &mut Collector, warnings: &mut Collector) {
-        let found = match Router::compile(&self.specs, &CompileOptions::new()) {
+        let found = match Router::compile(
+            &self.specs,
+            &CompileOptions::new().with_known_upstreams(self.upstreams.iter()),
+        ) {
             Ok(compiled) => compiled.warnings,
             Err(found) => found,
         };

@@ -1,9 +1,12 @@
 //! The configuration of the documentation is understood, and mistakes are told well.
 
+use std::num::NonZeroU64;
 use std::path::Path;
 
 use edge_core::{EndpointId, Overflow, OverflowKey, Priority};
 use edge_hub::{InFlight, Order};
+
+use edge_transport::upstream::{HttpFormat, HttpUpstreamOptions};
 
 use super::*;
 
@@ -268,4 +271,79 @@ fn sizes_have_units() {
     assert_eq!(size("17"), Some(17));
     assert_eq!(size("1 gigabyte"), None);
     assert_eq!(size("99999999999999999999"), None);
+}
+
+const UPSTREAMS: &str = r#"
+device_id = "edge1"
+[routes]
+up = "FROM /messages/* INTO $upstream"
+archive = 'FROM /messages/* INTO BrokeredEndpoint("/upstreams/archive")'
+[upstream]
+type = "amqp"
+url = "amqps://broker.example"
+address = "/queue/events"
+username = "edge1"
+password_file = "secret.txt"
+ca = "ca.pem"
+[[upstreams]]
+name = "archive"
+type = "http"
+url = "https://ingest.example/events"
+format = "cloudevents"
+bearer_file = "secret.txt"
+headers = { X-Site = "7" }
+delivery = { order = "newest-first:10" }
+[[upstreams]]
+name = "local"
+type = "file"
+path = "local.ndjson"
+"#;
+
+#[test]
+fn upstreams_have_names_and_secrets_are_in_files() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("secret.txt"), "s3cret\n").unwrap();
+    let config = Config::parse("gateway.toml", UPSTREAMS.into(), dir.path()).unwrap();
+    let Upstream::Amqp(amqp) = &config.upstream else { panic!("{:?}", config.upstream) };
+    assert!(format!("{amqp:?}").contains("amqps://broker.example:5671"), "{amqp:?}");
+    let names: Vec<_> = config.upstreams.iter().map(|named| named.name.as_str()).collect();
+    assert_eq!(names, ["archive", "local"]);
+    let http = HttpUpstreamOptions::new("https://ingest.example/events".parse().unwrap())
+        .gateway("edge1")
+        .format(HttpFormat::CloudEvents)
+        .bearer("s3cret")
+        .header("X-Site", "7");
+    assert_eq!(config.upstreams[0].upstream, Upstream::Http(Box::new(http)));
+    assert_eq!(config.upstreams[0].delivery.order, Order::NewestFirst { above: 10 });
+}
+
+#[test]
+fn mistakes_in_upstreams_are_told() {
+    let check = |text: &str, expected: &str| {
+        let text = format!("device_id = \"e\"\n{text}");
+        let found = Config::parse("gateway.toml", text, Path::new("/nowhere")).unwrap_err().to_string();
+        assert!(found.contains(expected), "{found}");
+    };
+    let file = "[[upstreams]]\nname = \"archive\"\ntype = \"file\"\npath = \"a\"\n";
+    check(
+        &format!("{file}[routes]\nr = 'FROM /messages INTO BrokeredEndpoint(\"/upstreams/archiv\")'"),
+        "there is no upstream 'archiv' [R026]; did you mean BrokeredEndpoint(\"/upstreams/archive\")?",
+    );
+    check(
+        "[routes]\nr = 'FROM /messages INTO BrokeredEndpoint(\"/upstreams/x\")'",
+        "no upstream has a name, there is $upstream alone",
+    );
+    check(&format!("{file}{file}"), "there are two upstreams with the name `archive`");
+    check(&format!("{file}{}", file.replace("archive", "other")), "writes to the file of another one");
+    check("[[upstreams]]\nname = \"a/b\"\ntype = \"file\"", "name: upstream name holds '/'");
+    check("[upstream]\ntype = \"amqp\"\nurl = \"amqp://h\"", "[upstream] needs `address");
+    check("[upstream]\ntype = \"http\"\nurl = \"mqtt://h\"", "write https://host:port/path");
+    check(
+        "[upstream]\ntype = \"http\"\nurl = \"http://h\"\nbearer_file = \"none\"",
+        "/nowhere/none cannot be read",
+    );
+    check(
+        "[upstream]\ntype = \"http\"\nurl = \"http://h\"\nbearer = \"x\"\nbearer_file = \"none\"",
+        "state one of bearer and bearer_file",
+    );
 }

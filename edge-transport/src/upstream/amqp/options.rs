@@ -83,7 +83,7 @@ impl fmt::Debug for AmqpLogin {
 ///
 /// # Source
 /// The values are our choice, the same as those of [`MqttUpstreamOptions`](crate::upstream::MqttUpstreamOptions).
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AmqpUpstreamOptions {
     pub(super) url: AmqpUrl,
     pub(super) address: String,

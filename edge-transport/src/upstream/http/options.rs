@@ -133,7 +133,7 @@ impl fmt::Debug for HttpLogin {
 ///
 /// # Source
 /// The values are our choice, because many gateways before servers take no more than 1 MiB in a request.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpUpstreamOptions {
     pub(super) url: HttpUrl,
     pub(super) format: HttpFormat,

@@ -116,7 +116,7 @@ impl FromStr for PropertyPlacement {
 /// # Source
 /// The time without an answer is that of Azure IoT Edge's endpoints; the other values are our choice, because a broker
 /// on the same network answers a few hundred messages in one round trip.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MqttUpstreamOptions {
     pub(super) url: BrokerUrl,
     pub(super) topic: TopicTemplate,
