@@ -164,7 +164,8 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let upstreams = section.sections("upstreams", |section| upstream::named(section, &place));
     upstream::check(section, &upstreams);
     let upstreams: Vec<_> = upstreams.into_iter().map(Spanned::into_inner).collect();
-    let routes = Routes { upstreams: upstreams.iter().map(|named| named.name.clone()).collect(), ..routes };
+    let mut routes = routes;
+    routes.upstreams = upstreams.iter().map(|named| named.name.clone()).collect();
     let route_policies = routes.policies.iter().fold(kept.3, |all, (name, own)| all.route(name, own.clone()));
     let (Some(device_id), Some(upstream)) = (device_id, upstream) else { return (None, routes) };
     let config = Config {

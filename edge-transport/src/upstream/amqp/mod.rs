@@ -75,7 +75,13 @@ pub enum AmqpUpstreamError {
 /// broker's credit and the window allow. After a lost connection what was not settled is sent again in order, from the
 /// first one: the broker may see some twice, and none late.
 ///
-/// Properties, annotations and body stand where [`protocols`](crate::protocols) has them.
+/// | of the message | in AMQP |
+/// |---|---|
+/// | `messageId`, `correlationId`, `userId`, `to`, `contentType`, `contentEncoding`, expiry | the properties section |
+/// | other system properties that devices know | application property or annotation, as they have it |
+/// | every other system property | annotation `x-opt-edge-` and its name |
+/// | application properties | application properties, strings; null without a value |
+/// | body | one data section |
 ///
 /// # What becomes of a message
 /// | the broker | outcome |

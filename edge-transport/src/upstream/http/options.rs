@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
+};
 
 use super::{Headers, HttpUpstreamError};
 use crate::upstream::HttpUrl;
@@ -245,8 +248,8 @@ impl HttpUpstreamOptions {
         for (name, value) in &self.extra {
             let bad = || HttpUpstreamError::Header { name: name.clone() };
             let known = HeaderName::from_str(name).map_err(|_| bad())?;
-            let own = [header::HOST, header::CONTENT_TYPE, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
-            if own.contains(&known) || known == "idempotency-key" || known == header::CONNECTION {
+            let own = [HOST, CONTENT_TYPE, CONTENT_LENGTH, TRANSFER_ENCODING];
+            if own.contains(&known) || known == "idempotency-key" || known == CONNECTION {
                 return Err(HttpUpstreamError::OwnHeader { name: name.clone() });
             }
             headers.append(known, HeaderValue::from_str(value).map_err(|_| bad())?);
@@ -262,10 +265,10 @@ impl HttpUpstreamOptions {
             let bad = |_| HttpUpstreamError::Header { name: "Authorization".into() };
             let mut value = HeaderValue::from_str(&login).map_err(bad)?;
             value.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, value);
         }
         let host = HeaderValue::from_str(&self.url.authority());
-        headers.insert(header::HOST, host.map_err(|_| HttpUpstreamError::Header { name: "Host".into() })?);
+        headers.insert(HOST, host.map_err(|_| HttpUpstreamError::Header { name: "Host".into() })?);
         Ok(Arc::new(headers))
     }
 }
