@@ -43,6 +43,7 @@ impl<'d> Rabbit<'d> {
     async fn start(&self) -> Child {
         let mut server = Command::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
         server
+            .current_dir(self.dir)
             .env("HOME", self.dir)
             .env("ERL_EPMD_PORT", self.names_port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
