@@ -8,6 +8,9 @@
 //!
 //! The kit is behind the feature `testing`; it is exempt from semantic versioning.
 //!
+//! [`read`] opens a model file with what runs it best, [`Preflight`] judges it before it serves, [`ModelPool`] runs it in
+//! threads of its own, and [`ModelEndpoint`] puts it into the routes of a gateway.
+//!
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `tract` | yes | the ONNX engine in pure Rust; its build takes minutes |
@@ -28,16 +31,30 @@
 
 mod affine;
 pub mod fetch;
+mod load;
 pub mod mapping;
 mod model;
+mod onnx;
+mod preflight;
 pub mod registry;
 pub mod rollout;
+mod serve;
 mod signature;
+mod tabular;
 mod tensor;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tract")]
+mod tract;
 
 pub use affine::{Affine, AffineError};
+pub use load::{LoadError, UnsupportedNode};
 pub use model::{InferenceModel, RunError};
+pub use onnx::{FileError, FileLimits};
+pub use preflight::{Demands, Difference, Engine, Objection, Preflight, ReadOptions, Sample, read};
+pub use serve::{Mapped, ModelEndpoint, ModelPool, OnError, PoolOptions, PoolStats, Ticket, Translate};
 pub use signature::{Dim, DimText, MisfitError, Port, Signature};
+pub use tabular::TabularModel;
 pub use tensor::{Element, ElementType, F16, Shape, Tensor, TensorError, TensorView};
+#[cfg(feature = "tract")]
+pub use tract::{TractModel, TractOptions};
