@@ -31,6 +31,7 @@ mod tasks;
 pub mod testing;
 mod tls;
 pub mod upstream;
+mod wire;
 mod workspace;
 mod ws;
 

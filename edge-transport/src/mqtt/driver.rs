@@ -2,24 +2,22 @@
 //!
 //! The future is written by hand to be small. It has no buffers of its own: it borrows a workspace for the length of one
 //! `poll`. Each `poll` reads all that the socket has, publishes it as one batch, and writes with one write.
-#![expect(clippy::disallowed_methods, reason = "a driver reads the clock and waits for time")]
-
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use edge_core::{Gateway, Incident, IncidentKind, Receipt, Refusal, Session};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep_until};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::session::{Input, Opened, Output, PROTOCOL, ServerSession};
 use crate::Stop;
 use crate::resources::ConnectionSlot;
+use crate::wire::{Read, Wire, now};
 use crate::workspace::Workspace;
 
 /// After how many rounds a connection lets others have the thread.
@@ -32,27 +30,20 @@ type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Session>, Refusal>> + 
 
 /// A connection as a task: resolves when it is over.
 pub(crate) struct Connection<S> {
-    socket: S,
+    wire: Wire<S>,
     core: ServerSession,
     gateway: Arc<dyn Gateway>,
     opening: Option<Opening>,
     session: Option<Box<dyn Session>>,
     receipts: VecDeque<Receipt>,
-    timer: Pin<Box<Sleep>>,
-    armed: Option<Instant>,
     /// Heard only until the session is open: from then on the gateway ends it.
     stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    peer: Option<SocketAddr>,
-    /// Whether something that was written may not have left the socket's own buffers.
-    unflushed: bool,
     slot: ConnectionSlot,
 }
 
 /// Who wakes the task: what has returned `Pending` since the last wake-up.
 #[derive(Debug, Default)]
 struct Waits {
-    read: bool,
-    write: bool,
     open: bool,
     receipt: bool,
     event: bool,
@@ -68,29 +59,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         peer: Option<SocketAddr>,
         chain: Vec<Vec<u8>>,
     ) -> Self {
-        let now = tokio::time::Instant::now();
         Self {
-            socket,
-            core: ServerSession::new(now.into_std(), slot.resources(), peer, chain),
+            core: ServerSession::new(now(), slot.resources(), peer, chain),
+            wire: Wire::new(socket, peer),
             gateway,
             opening: None,
             session: None,
             receipts: VecDeque::new(),
-            timer: Box::pin(sleep_until(now)),
-            armed: None,
             stop: Some(Box::pin(async move { stop.wait().await })),
-            peer,
-            unflushed: false,
             slot,
         }
     }
 
     /// Does all that can be done now.
     fn turn(&mut self, cx: &mut Context<'_>, workspace: &mut Workspace) -> Poll<()> {
-        let now = tokio::time::Instant::now().into_std();
+        let (now, fired) = self.wire.begin(cx);
         self.core.swap_buffer(&mut workspace.out);
-        if self.armed.is_some() && self.timer.as_mut().poll(cx).is_ready() {
-            self.armed = None;
+        if fired {
             self.core.handle_timeout(now);
             self.obey();
         }
@@ -104,20 +89,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             rounds += 1;
             self.hear_stop(now, cx, workspace);
             self.poll_opening(now, cx, &mut waits, workspace);
-            self.read(now, cx, &mut waits, workspace);
+            self.read(now, cx, workspace);
             self.poll_receipts(now, cx, &mut waits, workspace);
             self.poll_events(now, cx, &mut waits, workspace);
-            self.write(now, cx, &mut waits, workspace);
+            self.write(now, cx, workspace);
         }
         self.core.swap_buffer(&mut workspace.out);
-        self.arm(cx);
-        if self.core.is_done() { self.shut_down(now, cx) } else { Poll::Pending }
+        let until = self.core.poll_timeout();
+        self.wire.arm(cx, until);
+        if self.core.is_done() { self.wire.poll_shut_down(cx, now, until) } else { Poll::Pending }
     }
 
     /// Whether there is something to try that has not said that it will wake the task.
     fn can_go_on(&self, waits: &Waits) -> bool {
-        (self.core.wants_bytes() && !waits.read)
-            || ((self.unflushed || !self.core.outbound().is_empty()) && !waits.write)
+        self.wire.can_go_on(self.core.wants_bytes(), self.core.outbound())
             || (self.opening.is_some() && !waits.open)
             || (!self.receipts.is_empty() && !waits.receipt)
             || (self.session.is_some() && self.core.wants_event() && !waits.event)
@@ -178,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let detail = format_args!("{detail}");
         let mut incident = Incident::new(kind, PROTOCOL, detail);
         incident.identity = self.session.as_ref().map(|session| &session.authenticated().identity);
-        incident.peer = self.peer;
+        incident.peer = self.wire.peer();
         self.gateway.report(&incident);
     }
 
@@ -223,41 +208,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Reads all that the socket has, up to one workspace full.
-    fn read(&mut self, now: Instant, cx: &mut Context<'_>, waits: &mut Waits, workspace: &mut Workspace) {
-        if waits.read || !self.core.wants_bytes() {
+    fn read(&mut self, now: Instant, cx: &mut Context<'_>, workspace: &mut Workspace) {
+        if !self.core.wants_bytes() {
             return;
         }
         let max = self.core.max_read_bytes().min(workspace.read.len());
         let Some(space) = workspace.read.get_mut(..max) else { return };
-        let mut buffer = ReadBuf::new(space);
-        let mut ended = false;
-        while buffer.remaining() > 0 {
-            let before = buffer.filled().len();
-            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if buffer.filled().len() > before => {}
-                Poll::Ready(Ok(())) => {
-                    ended = true;
-                    break;
-                }
-                Poll::Ready(Err(error)) => {
-                    if error.kind() == io::ErrorKind::InvalidData {
-                        self.report(IncidentKind::Malformed, &error.to_string());
-                    }
-                    self.lost(&error);
-                    ended = true;
-                    break;
-                }
-                Poll::Pending => {
-                    waits.read = true;
-                    break;
-                }
+        let Some(Read { bytes, end }) = self.wire.read(cx, space) else { return };
+        if let Some(Err(error)) = &end {
+            if error.kind() == io::ErrorKind::InvalidData {
+                self.report(IncidentKind::Malformed, &error.to_string());
             }
+            self.wire.lost(error);
         }
-        if !buffer.filled().is_empty() {
-            self.core.handle_input(now, Input::Bytes(buffer.filled()), &mut workspace.scratch);
+        if !bytes.is_empty() {
+            self.core.handle_input(now, Input::Bytes(bytes), &mut workspace.scratch);
             self.obey();
         }
-        if ended {
+        if end.is_some() {
             self.core.handle_input(now, Input::End, &mut workspace.scratch);
             self.obey();
         }
@@ -278,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(answer) => {
                     self.receipts.pop_front();
                     if let Err(error) = &answer {
-                        tracing::debug!(peer = ?self.peer, %error, "the gateway did not take a batch");
+                        tracing::debug!(peer = ?self.wire.peer(), %error, "the gateway did not take a batch");
                     }
                     self.core.handle_input(
                         now,
@@ -315,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         // What the socket takes is written first: only a client that does not read is to have much waiting for it.
         while !(waits.event || waits.urgent)
-            && (waits.write || !self.core.is_outbound_full())
+            && (self.wire.is_stuck() || !self.core.is_outbound_full())
             && let Some(session) = &mut self.session
         {
             match session.poll_urgent(cx) {
@@ -328,67 +296,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn write(&mut self, now: Instant, cx: &mut Context<'_>, waits: &mut Waits, workspace: &mut Workspace) {
-        while !waits.write && !self.core.outbound().is_empty() {
-            match Pin::new(&mut self.socket).poll_write(cx, self.core.outbound()) {
-                Poll::Ready(Ok(bytes @ 1..)) => {
-                    self.core.handle_written(now, bytes);
-                    self.unflushed = true;
-                }
-                Poll::Ready(Ok(0)) => {
-                    return self.broken(now, &io::ErrorKind::WriteZero.into(), workspace);
-                }
-                Poll::Ready(Err(error)) => return self.broken(now, &error, workspace),
-                Poll::Pending => {
-                    waits.write = true;
-                    self.core.handle_written(now, 0);
+    fn write(&mut self, now: Instant, cx: &mut Context<'_>, workspace: &mut Workspace) {
+        while let Some(written) = self.wire.write(cx, self.core.outbound()) {
+            match written {
+                Ok(bytes) => self.core.handle_written(now, bytes),
+                Err(error) => {
+                    self.wire.lost(&error);
+                    self.core.handle_input(now, Input::End, &mut workspace.scratch);
+                    self.core.discard_outbound();
+                    return self.obey();
                 }
             }
         }
-        if self.unflushed && !waits.write {
-            match Pin::new(&mut self.socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(error)) => self.broken(now, &error, workspace),
-                Poll::Pending => waits.write = true,
-            }
-        }
-    }
-
-    /// Gives up on a socket that cannot be written to.
-    fn broken(&mut self, now: Instant, error: &io::Error, workspace: &mut Workspace) {
-        self.lost(error);
-        self.core.handle_input(now, Input::End, &mut workspace.scratch);
-        self.core.discard_outbound();
-        self.unflushed = false;
-        self.obey();
-    }
-
-    fn lost(&self, error: &io::Error) {
-        tracing::debug!(peer = ?self.peer, %error, "a connection was lost");
-    }
-
-    /// Sets the timer, unless it comes early enough anyway: then it is set again when it fires.
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        let Some(at) = self.core.poll_timeout() else { return };
-        if self.armed.is_none_or(|armed| at < armed) {
-            self.timer.as_mut().reset(at.into());
-            self.armed = Some(at);
-            if self.timer.as_mut().poll(cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
-        }
-    }
-
-    /// Closes the socket in order, within the time that the core gave for the last bytes.
-    fn shut_down(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.core.poll_timeout().is_some_and(|until| until <= now) {
-            return Poll::Ready(());
-        }
-        let result = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
-        if let Err(error) = result {
-            self.lost(&error);
-        }
-        Poll::Ready(())
     }
 }
 
