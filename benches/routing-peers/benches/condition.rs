@@ -20,7 +20,14 @@ use vrl::value::{KeyString, ObjectMap, Secrets, Value};
 
 const ROUTE: &str =
     "FROM /messages/* WHERE as_number(temperature) > 30 AND $body.machine.status = 'warning' INTO $upstream";
-const VRL: &str = r#".contentType == "application/json" && .contentEncoding == "utf-8" && (to_float(.temperature) ?? 0.0) > 30.0 && (parse_json(.body) ?? {}).machine.status == "warning""#;
+const VRL: &str = r#"
+if .contentType == "application/json" && .contentEncoding == "utf-8" && (to_float(.temperature) ?? 0.0) > 30.0 {
+    body = parse_json(.body) ?? {}
+    body.machine.status == "warning"
+} else {
+    false
+}
+"#;
 const VRL_SPARED: &str = r#".contentType == "application/json" && .contentEncoding == "utf-8" && ((.temperature > 30.0) ?? false) && .body.machine.status == "warning""#;
 const CEL: &str = "contentType == 'application/json' && contentEncoding == 'utf-8' \
     && double(temperature) > 30.0 && body.machine.status == 'warning'";
