@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use common::{Scripted, until, while_running};
@@ -77,7 +77,7 @@ async fn routes_change_under_traffic() {
 
 /// Holds up whoever logs the first warning, until it is told to go on.
 struct Gate {
-    reached: Sender<()>,
+    reached: SyncSender<()>,
     open: Mutex<Receiver<()>>,
 }
 
@@ -111,13 +111,14 @@ async fn a_change_of_routes_does_not_hold_up_messages() {
         Hub::builder("edge1".parse().unwrap()).endpoint(upstream.clone()).route("old", UP).build().unwrap();
     let sender = hub.client("sensor1".parse().unwrap()).unwrap();
     let handle = hub.handle();
-    let ((reached, at), (open, opened)) = (channel(), channel());
+    let ((reached, at), (open, opened)) = (sync_channel(1), sync_channel(1));
     let gate = Gate { reached, open: Mutex::new(opened) };
     let other = handle.clone();
-    let changing = std::thread::spawn(move || {
+    let change = move || {
         let warned = RouteSpec::new("new", "FROM /messages/* WHERE $body.t > 30 INTO $upstream");
         tracing::subscriber::with_default(gate, || other.set_routes(&[warned]).map(drop))
-    });
+    };
+    let changing = std::thread::Builder::new().name("routes".into()).spawn(change).unwrap();
     let (report, ()) = while_running(hub, async {
         at.recv().unwrap();
         sender.send(Outgoing::new("in between")).await.unwrap();

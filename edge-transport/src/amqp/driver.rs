@@ -3,7 +3,6 @@
 //! The future is written by hand to be small. It has no buffers of its own: it borrows a workspace for the length of one
 //! `poll`. Each `poll` reads all that the socket has, publishes it as one batch for each identity, and writes with one
 //! write.
-#![expect(clippy::disallowed_methods, reason = "a driver reads the clock and waits for time")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -11,18 +10,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use edge_core::service::Service;
 use edge_core::{Clock as _, Gateway, Incident, IncidentKind, Receipt, Refusal, Session, SystemClock};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep_until};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::service;
 use super::session::{FeedbackAnswer, Input, Output, PROTOCOL, Scratch, ServerConnection};
 use crate::Stop;
 use crate::resources::ConnectionSlot;
+use crate::wire::{Read, Wire, now};
 use crate::workspace::Workspace;
 
 /// After how many rounds a connection lets others have the thread.
@@ -54,7 +53,7 @@ struct SlotWaits {
 
 /// A connection as a task: resolves when it is over.
 pub(crate) struct Connection<S> {
-    socket: S,
+    wire: Wire<S>,
     core: ServerConnection,
     gateway: Arc<dyn Gateway>,
     service: Option<Arc<dyn Service>>,
@@ -64,20 +63,13 @@ pub(crate) struct Connection<S> {
     /// What the service API is asked about feedback; the core asks one thing at a time.
     feedback: Option<Boxed<FeedbackAnswer>>,
     slots: BTreeMap<u32, Slot>,
-    timer: Pin<Box<Sleep>>,
-    armed: Option<Instant>,
     stop: Option<Boxed<()>>,
-    peer: Option<SocketAddr>,
-    /// Whether something that was written may not have left the socket's own buffers.
-    unflushed: bool,
     slot: ConnectionSlot,
 }
 
 /// Who wakes the task: what has returned `Pending` since the last wake-up.
 #[derive(Debug, Default)]
 struct Waits {
-    read: bool,
-    write: bool,
     decision: bool,
     sent: bool,
     feedback: bool,
@@ -92,31 +84,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         peer: Option<SocketAddr>,
         chain: Vec<Vec<u8>>,
     ) -> Self {
-        let now = tokio::time::Instant::now();
         Self {
-            socket,
-            core: ServerConnection::new(now.into_std(), slot.resources(), peer, chain),
+            wire: Wire::new(socket, peer),
+            core: ServerConnection::new(now(), slot.resources(), peer, chain),
             gateway,
             service,
             deciding: None,
             sending: VecDeque::new(),
             feedback: None,
             slots: BTreeMap::new(),
-            timer: Box::pin(sleep_until(now)),
-            armed: None,
             stop: Some(Box::pin(async move { stop.wait().await })),
-            peer,
-            unflushed: false,
             slot,
         }
     }
 
     /// Does all that can be done now.
     fn turn(&mut self, cx: &mut Context<'_>, workspace: &mut Workspace, scratch: &mut Scratch) -> Poll<()> {
-        let now = tokio::time::Instant::now().into_std();
+        let (now, fired) = self.wire.begin(cx);
         self.core.swap_buffer(&mut workspace.out);
-        if self.armed.is_some() && self.timer.as_mut().poll(cx).is_ready() {
-            self.armed = None;
+        if fired {
             self.core.handle_timeout(now);
             self.obey();
         }
@@ -133,20 +119,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             rounds += 1;
             self.hear_stop(now, cx, scratch);
             self.poll_decision(now, cx, &mut waits, scratch);
-            self.read(now, cx, &mut waits, workspace, scratch);
-            self.poll_slots(now, cx, &waits, scratch);
+            self.read(now, cx, workspace, scratch);
+            self.poll_slots(now, cx, scratch);
             self.poll_sent(now, cx, &mut waits, scratch);
-            self.write(now, cx, &mut waits, scratch);
+            self.write(now, cx, scratch);
         }
         self.core.swap_buffer(&mut workspace.out);
-        self.arm(cx);
-        if self.core.is_done() { self.shut_down(now, cx) } else { Poll::Pending }
+        let until = self.core.poll_timeout();
+        self.wire.arm(cx, until);
+        if self.core.is_done() { self.wire.poll_shut_down(cx, now, until) } else { Poll::Pending }
     }
 
     /// Whether there is something to try that has not said that it will wake the task.
     fn can_go_on(&self, waits: &Waits) -> bool {
-        (self.core.wants_bytes() && !waits.read)
-            || ((self.unflushed || !self.core.outbound().is_empty()) && !waits.write)
+        self.wire.can_go_on(self.core.wants_bytes(), self.core.outbound())
             || (self.deciding.is_some() && !waits.decision)
             || (!self.sending.is_empty() && !waits.sent)
             || (self.feedback.is_some() && !waits.feedback)
@@ -223,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut incident = Incident::new(kind, PROTOCOL, detail);
         let session = who.and_then(|who| self.slots.get(&who)).and_then(|slot| slot.session.as_ref());
         incident.identity = session.map(|session| &session.authenticated().identity);
-        incident.peer = self.peer;
+        incident.peer = self.wire.peer();
         self.gateway.report(&incident);
     }
 
@@ -265,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     authenticated
                 });
                 self.tell(now, Input::Opened(answer), scratch);
-                waits.read = false;
+                self.wire.read_again();
             }
             Some(Deciding::Authorize(asking)) => {
                 let Poll::Ready(allowed) = asking.as_mut().poll(cx) else {
@@ -279,58 +265,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Reads all that the socket has, up to one workspace full.
-    fn read(
-        &mut self,
-        now: Instant,
-        cx: &mut Context<'_>,
-        waits: &mut Waits,
-        workspace: &mut Workspace,
-        scratch: &mut Scratch,
-    ) {
-        if waits.read || !self.core.wants_bytes() {
+    fn read(&mut self, now: Instant, cx: &mut Context<'_>, workspace: &mut Workspace, scratch: &mut Scratch) {
+        if !self.core.wants_bytes() {
             return;
         }
         let max = self.core.max_read_bytes().min(workspace.read.len());
         let Some(space) = workspace.read.get_mut(..max) else { return };
-        let mut buffer = ReadBuf::new(space);
-        let mut ended = false;
-        while buffer.remaining() > 0 {
-            let before = buffer.filled().len();
-            match Pin::new(&mut self.socket).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if buffer.filled().len() > before => {}
-                Poll::Ready(Ok(())) => {
-                    ended = true;
-                    break;
-                }
-                Poll::Ready(Err(error)) => {
-                    if error.kind() == io::ErrorKind::InvalidData {
-                        self.report(None, IncidentKind::Malformed, &error.to_string());
-                    }
-                    self.lost(&error);
-                    ended = true;
-                    break;
-                }
-                Poll::Pending => {
-                    waits.read = true;
-                    break;
-                }
+        let Some(Read { bytes, end }) = self.wire.read(cx, space) else { return };
+        if let Some(Err(error)) = &end {
+            if error.kind() == io::ErrorKind::InvalidData {
+                self.report(None, IncidentKind::Malformed, &error.to_string());
             }
+            self.wire.lost(error);
         }
-        if !buffer.filled().is_empty() {
-            self.tell(now, Input::Bytes(buffer.filled()), scratch);
+        if !bytes.is_empty() {
+            self.tell(now, Input::Bytes(bytes), scratch);
         }
-        if ended {
+        if end.is_some() {
             self.tell(now, Input::End, scratch);
         }
     }
 
     /// Asks each session for what it has, and each receipt whether it has resolved.
-    fn poll_slots(&mut self, now: Instant, cx: &mut Context<'_>, waits: &Waits, scratch: &mut Scratch) {
+    fn poll_slots(&mut self, now: Instant, cx: &mut Context<'_>, scratch: &mut Scratch) {
         let mut after = None;
         while let Some(who) = self.next_slot(after) {
             after = Some(who);
             self.poll_receipts(now, who, cx, scratch);
-            self.poll_events(now, who, cx, waits, scratch);
+            self.poll_events(now, who, cx, scratch);
         }
     }
 
@@ -353,7 +315,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         slot.receipts = VecDeque::new();
                     }
                     if let Err(error) = &answer {
-                        tracing::debug!(peer = ?self.peer, %error, "the gateway did not take a batch");
+                        tracing::debug!(peer = ?self.wire.peer(), %error, "the gateway did not take a batch");
                     }
                     self.tell(now, Input::Resolved { who, ok: answer.is_ok() }, scratch);
                 }
@@ -361,14 +323,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn poll_events(
-        &mut self,
-        now: Instant,
-        who: u32,
-        cx: &mut Context<'_>,
-        waits: &Waits,
-        scratch: &mut Scratch,
-    ) {
+    fn poll_events(&mut self, now: Instant, who: u32, cx: &mut Context<'_>, scratch: &mut Scratch) {
         while self.core.wants_event(who)
             && let Some(slot) = self.slots.get_mut(&who)
             && !slot.waits.event
@@ -380,7 +335,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         // What the socket takes is written first: only a client that does not read is to have much waiting for it.
-        while (waits.write || !self.core.is_outbound_full())
+        while (self.wire.is_stuck() || !self.core.is_outbound_full())
             && let Some(slot) = self.slots.get_mut(&who)
             && !slot.waits.event
             && !slot.waits.urgent
@@ -416,65 +371,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn write(&mut self, now: Instant, cx: &mut Context<'_>, waits: &mut Waits, scratch: &mut Scratch) {
-        while !waits.write && !self.core.outbound().is_empty() {
-            match Pin::new(&mut self.socket).poll_write(cx, self.core.outbound()) {
-                Poll::Ready(Ok(bytes @ 1..)) => {
+    fn write(&mut self, now: Instant, cx: &mut Context<'_>, scratch: &mut Scratch) {
+        while let Some(written) = self.wire.write(cx, self.core.outbound()) {
+            match written {
+                Ok(bytes) => {
                     self.core.handle_written(now, bytes);
                     self.obey();
-                    self.unflushed = true;
                 }
-                Poll::Ready(Ok(0)) => return self.broken(now, &io::ErrorKind::WriteZero.into(), scratch),
-                Poll::Ready(Err(error)) => return self.broken(now, &error, scratch),
-                Poll::Pending => {
-                    waits.write = true;
-                    self.core.handle_written(now, 0);
+                Err(error) => {
+                    self.wire.lost(&error);
+                    self.tell(now, Input::End, scratch);
+                    return self.core.discard_outbound();
                 }
             }
         }
-        if self.unflushed && !waits.write {
-            match Pin::new(&mut self.socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(error)) => self.broken(now, &error, scratch),
-                Poll::Pending => waits.write = true,
-            }
-        }
-    }
-
-    /// Gives up on a socket that cannot be written to.
-    fn broken(&mut self, now: Instant, error: &io::Error, scratch: &mut Scratch) {
-        self.lost(error);
-        self.tell(now, Input::End, scratch);
-        self.core.discard_outbound();
-        self.unflushed = false;
-    }
-
-    fn lost(&self, error: &io::Error) {
-        tracing::debug!(peer = ?self.peer, %error, "a connection was lost");
-    }
-
-    /// Sets the timer, unless it comes early enough anyway: then it is set again when it fires.
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        let Some(at) = self.core.poll_timeout() else { return };
-        if self.armed.is_none_or(|armed| at < armed) {
-            self.timer.as_mut().reset(at.into());
-            self.armed = Some(at);
-            if self.timer.as_mut().poll(cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
-        }
-    }
-
-    /// Closes the socket in order, within the time that the core gave for the last bytes.
-    fn shut_down(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.core.poll_timeout().is_some_and(|until| until <= now) {
-            return Poll::Ready(());
-        }
-        let result = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
-        if let Err(error) = result {
-            self.lost(&error);
-        }
-        Poll::Ready(())
     }
 }
 
