@@ -1,4 +1,5 @@
 //! A connection over a pipe, in virtual time.
+#![expect(clippy::disallowed_methods, reason = "a test spawns what it waits for, and measures virtual time")]
 
 use std::time::Duration;
 
