@@ -12,6 +12,8 @@
 //! | brokers and files that messages go to | [`upstream`] |
 //! | metrics over HTTP | [`MetricsListener`] |
 //!
+//! How a message crosses from one protocol to another is in [`protocols`].
+//!
 //! Another protocol is another [`Listener`]; its conformance kit is `edge_transport::testing::listener`, behind the
 //! feature `testing`, which is exempt from semantic versioning.
 
@@ -23,6 +25,8 @@ mod limits;
 mod listener;
 pub mod mqtt;
 mod prepare;
+#[doc = include_str!("../PROTOCOLS.md")]
+pub mod protocols {}
 mod resources;
 mod rest;
 mod stop;

@@ -39,56 +39,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use edge_core::{Message, MessageBuilder, SystemKey, Timestamp};
 
+pub(crate) use super::properties::Author;
+use super::properties::{self, Kind, OTHER, Place, TABLE};
 use super::uuid;
 use crate::amqp::wire::{Properties, Sections, Value, WireError, Writer, write_data};
-
-/// Where a system property stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// A field of the properties section.
-    Field,
-    /// An application property.
-    Application(&'static str),
-    /// A message annotation, with the type that it has when the text allows it.
-    Annotation(&'static str, Kind),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Time,
-    Ubyte,
-    Long,
-    Uuid,
-}
-
-/// Where each system property stands, and whether a client may set it.
-const PLACES: &[(SystemKey, Place, bool)] = &[
-    (SystemKey::MessageId, Place::Field, true),
-    (SystemKey::CorrelationId, Place::Field, true),
-    (SystemKey::UserId, Place::Field, true),
-    (SystemKey::To, Place::Field, true),
-    (SystemKey::ContentType, Place::Field, true),
-    (SystemKey::ContentEncoding, Place::Field, true),
-    (SystemKey::ExpiryTime, Place::Field, true),
-    (SystemKey::CreationTime, Place::Application("iothub-creation-time-utc"), true),
-    (SystemKey::MessageSchema, Place::Application("iothub-message-schema"), true),
-    (SystemKey::OutputName, Place::Application("iothub-outputname"), true),
-    (SystemKey::Ack, Place::Application("iothub-ack"), true),
-    (SystemKey::Operation, Place::Application("iothub-operation"), true),
-    (SystemKey::InterfaceId, Place::Annotation("iothub-interface-id", Kind::Text), true),
-    (SystemKey::Subject, Place::Annotation("dt-subject", Kind::Text), true),
-    (SystemKey::InputName, Place::Annotation("x-opt-input-name", Kind::Text), false),
-    (SystemKey::ConnectionDeviceId, Place::Annotation("iothub-connection-device-id", Kind::Text), false),
-    (SystemKey::ConnectionModuleId, Place::Annotation("iothub-connection-module-id", Kind::Text), false),
-    (SystemKey::EnqueuedTime, Place::Annotation("iothub-enqueuedtime", Kind::Time), false),
-    (SystemKey::DeliveryCount, Place::Annotation("iothub-deliverycount", Kind::Ubyte), false),
-    (SystemKey::SequenceNumber, Place::Annotation("x-opt-sequence-number", Kind::Long), false),
-    (SystemKey::LockToken, Place::Annotation("x-opt-lock-token", Kind::Uuid), false),
-];
-
-/// Before the name of a system property that stands as text in an annotation.
-const OTHER: &str = "x-opt-edge-";
 
 /// Who reads a message that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,15 +51,6 @@ pub(crate) enum Reader {
     Client,
     /// A broker: gets everything.
     Broker,
-}
-
-/// Who wrote a message that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Author {
-    /// A device or module: sets only what it may.
-    Client,
-    /// The service side, or a test of the law: sets everything.
-    Trusted,
 }
 
 /// What [`read`] found.
@@ -173,14 +118,13 @@ pub(crate) fn read(
     for pair in sections.annotations.iter() {
         let (name, value) = pair?;
         let Some(name) = name.text() else { continue };
-        let in_table = PLACES
+        let in_table = TABLE
             .iter()
-            .find(|(_, place, _)| matches!(place, Place::Annotation(wire, _) if *wire == name))
-            .map(|(key, _, may)| (*key, *may));
+            .find(|row| matches!(row.amqp, Place::Annotation(wire, _) if wire == name))
+            .map(|row| (row.key, row.by_client));
         let other = || {
             let key = SystemKey::from_name(name.strip_prefix(OTHER)?)?;
-            let may = PLACES.iter().any(|(known, _, may)| *known == key && *may);
-            Some((key, may))
+            Some((key, properties::of(key).is_some_and(|row| row.by_client)))
         };
         let Some((key, may)) = in_table.or_else(other) else { continue };
         if (may || author == Author::Trusted)
@@ -196,28 +140,17 @@ pub(crate) fn read(
         let value = text_of(value)?;
         found.bytes += name.len() + value.as_ref().map_or(0, String::len);
         let place = if name.starts_with("iothub-") {
-            PLACES.iter().find(|(_, place, _)| *place == Place::Application(name_of(name)))
+            TABLE.iter().find(|row| matches!(row.amqp, Place::Application(wire) if wire == name))
         } else {
             None
         };
         match place {
-            Some((SystemKey::OutputName, ..)) if author == Author::Client => found.output = value,
-            Some((key, ..)) => builder.set_system(*key, value.as_deref().unwrap_or_default()),
+            Some(row) if row.key == SystemKey::OutputName && author == Author::Client => found.output = value,
+            Some(row) => builder.set_system(row.key, value.as_deref().unwrap_or_default()),
             None => builder.set_property(name, value.as_deref()),
         }
     }
     Ok(found)
-}
-
-/// The table's own copy of a name that is in it; nothing for one that is not.
-fn name_of(name: &str) -> &'static str {
-    PLACES
-        .iter()
-        .find_map(|(_, place, _)| match place {
-            Place::Application(wire) if *wire == name => Some(*wire),
-            _ => None,
-        })
-        .unwrap_or("")
 }
 
 /// Writes a message: annotations, properties, application properties and body.
@@ -238,7 +171,7 @@ pub(crate) fn write(message: &Message, reader: Reader, input: Option<&str>, out:
             let _infallible = write!(name, "{key}");
             annotate(&name, &|w| w.string(value));
         };
-        let place = PLACES.iter().find(|(known, ..)| *known == key).map(|(_, place, _)| *place);
+        let place = properties::of(key).map(|row| row.amqp);
         match place {
             Some(Place::Field) => match key {
                 SystemKey::MessageId => p.message_id = Value::Text(value),
@@ -289,11 +222,9 @@ pub(crate) fn write(message: &Message, reader: Reader, input: Option<&str>, out:
     if p != Properties::default() {
         p.write(&mut w);
     }
-    let in_application = |key| {
-        PLACES.iter().find_map(|(known, place, _)| match place {
-            Place::Application(name) if *known == key => Some(*name),
-            _ => None,
-        })
+    let in_application = |key| match properties::of(key)?.amqp {
+        Place::Application(name) => Some(name),
+        _ => None,
     };
     let system = || message.system().iter().filter_map(|(key, value)| Some((in_application(key)?, value)));
     if !message.properties().is_empty() || system().next().is_some() {

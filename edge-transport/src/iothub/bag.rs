@@ -11,28 +11,7 @@ use std::borrow::Cow;
 use edge_core::{Message, MessageBuilder, SystemKey};
 
 use super::percent;
-
-/// The wire name of each system property, and whether a client may set it.
-///
-/// The sender's identity goes out to modules and is never taken from a client.
-const SYSTEM: &[(SystemKey, &str, bool)] = &[
-    (SystemKey::MessageId, "$.mid", true),
-    (SystemKey::CorrelationId, "$.cid", true),
-    (SystemKey::UserId, "$.uid", true),
-    (SystemKey::ContentType, "$.ct", true),
-    (SystemKey::ContentEncoding, "$.ce", true),
-    (SystemKey::To, "$.to", true),
-    (SystemKey::ExpiryTime, "$.exp", true),
-    (SystemKey::OutputName, "$.on", true),
-    (SystemKey::CreationTime, "$.ctime", true),
-    (SystemKey::InterfaceId, "$.ifid", true),
-    (SystemKey::Subject, "$.sub", true),
-    (SystemKey::MessageSchema, "$.schema", true),
-    (SystemKey::ConnectionDeviceId, "$.cdid", false),
-    (SystemKey::ConnectionModuleId, "$.cmid", false),
-    (SystemKey::Ack, "iothub-ack", true),
-    (SystemKey::Operation, "iothub-operation", true),
-];
+use super::properties::{self, Author, OTHER, TABLE};
 
 /// The application property that says that a message was sent with RETAIN.
 pub(crate) const RETAIN: &str = "mqtt-retain";
@@ -84,6 +63,16 @@ pub struct BagRead<'a> {
 /// # Ok::<(), bag::BagError>(())
 /// ```
 pub fn read<'a>(bag: &'a str, builder: &mut MessageBuilder) -> Result<BagRead<'a>, BagError> {
+    read_by(bag, Author::Client, builder)
+}
+
+/// Reads a property bag of somebody who may set everything, which [`write_all`] has written.
+#[cfg(test)]
+pub(crate) fn read_all<'a>(bag: &'a str, builder: &mut MessageBuilder) -> Result<BagRead<'a>, BagError> {
+    read_by(bag, Author::Trusted, builder)
+}
+
+fn read_by<'a>(bag: &'a str, author: Author, builder: &mut MessageBuilder) -> Result<BagRead<'a>, BagError> {
     let mut found = BagRead::default();
     let mut at = 0;
     for pair in bag.split('&') {
@@ -101,15 +90,23 @@ pub fn read<'a>(bag: &'a str, builder: &mut MessageBuilder) -> Result<BagRead<'a
         let value = value.map(percent::decode).map(|value| value.ok_or(bad)).transpose()?;
         found.bytes += name.len() + value.as_ref().map_or(0, |value| value.len());
         let key = if name.starts_with("$.") || name.starts_with("iothub-") {
-            SYSTEM.iter().find(|(_, wire, _)| *wire == name)
+            TABLE.iter().find(|row| row.bag == Some(&*name))
         } else {
             None
         };
+        let is_trusted = author == Author::Trusted;
+        let other = || SystemKey::from_name(name.strip_prefix("$.")?.strip_prefix(OTHER)?);
         match key {
-            Some((_, _, false)) => {}
-            Some((SystemKey::OutputName, ..)) => found.output = value,
-            Some((key, ..)) => builder.set_system(*key, value.as_deref().unwrap_or_default()),
-            None => builder.set_property(&name, value.as_deref()),
+            Some(row) if row.key == SystemKey::OutputName && !is_trusted => found.output = value,
+            Some(row) if row.by_client || is_trusted => {
+                builder.set_system(row.key, value.as_deref().unwrap_or_default());
+            }
+            Some(_) => {}
+            None => match other() {
+                Some(key) if is_trusted => builder.set_system(key, value.as_deref().unwrap_or_default()),
+                Some(_) => {}
+                None => builder.set_property(&name, value.as_deref()),
+            },
         }
     }
     Ok(found)
@@ -154,9 +151,9 @@ fn write_with(message: &Message, all: bool, out: &mut String) {
         }
     };
     for (key, value) in message.system() {
-        match SYSTEM.iter().find(|(k, ..)| *k == key) {
-            Some((_, wire, _)) => put(wire, Some(value)),
-            None if all => put(&format!("$.x-opt-edge-{key}"), Some(value)),
+        match properties::of(key).and_then(|row| row.bag) {
+            Some(wire) => put(wire, Some(value)),
+            None if all => put(&format!("$.{OTHER}{key}"), Some(value)),
             None => {}
         }
     }
@@ -172,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    fn read_all(bag: &str) -> (Message, BagRead<'_>) {
+    fn read_whole(bag: &str) -> (Message, BagRead<'_>) {
         let mut builder = MessageBuilder::new("/messages/");
         let found = read(bag, &mut builder).unwrap();
         (builder.build(), found)
@@ -180,24 +177,25 @@ mod tests {
 
     #[test]
     fn every_system_property_is_read() {
-        for (key, wire, settable) in SYSTEM {
-            let (message, _) = read_all(&format!("{}=x", percent::encode(wire)));
-            let expected = (*settable && *key != SystemKey::OutputName).then_some("x");
-            assert_eq!(message.system().value(*key), expected, "{wire}");
+        for row in TABLE {
+            let Some(wire) = row.bag else { continue };
+            let (message, _) = read_whole(&format!("{}=x", percent::encode(wire)));
+            let expected = (row.by_client && row.key != SystemKey::OutputName).then_some("x");
+            assert_eq!(message.system().value(row.key), expected, "{wire}");
             assert!(message.properties().is_empty());
         }
     }
 
     #[test]
     fn nobody_can_claim_to_be_another_sender() {
-        let (message, _) = read_all("%24.cdid=boss&$.cmid=root");
+        let (message, _) = read_whole("%24.cdid=boss&$.cmid=root");
         assert!(message.system().is_empty());
         assert!(message.properties().is_empty());
     }
 
     #[test]
     fn odd_bags_are_read() {
-        let (message, found) = read_all("&&a=1=2&b&c=&$.unknown=u&d=+&");
+        let (message, found) = read_whole("&&a=1=2&b&c=&$.unknown=u&d=+&");
         let all: Vec<_> = message.properties().iter().collect();
         assert_eq!(
             all,
@@ -226,7 +224,7 @@ mod tests {
             let mut out = String::new();
             write(&message, &mut out);
             assert!(!out.contains(['/', '#', '+', '$', ' ']));
-            assert_eq!(read_all(&out).0, message);
+            assert_eq!(read_whole(&out).0, message);
         }
 
         #[test]

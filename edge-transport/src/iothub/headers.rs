@@ -1,26 +1,7 @@
 //! Which HTTP headers stand for which properties of a message.
 //!
-//! | property | header | a device may send it | a device is told it |
-//! |---|---|---|---|
-//! | messageId | `iothub-messageid` | yes | yes |
-//! | correlationId | `iothub-correlationid` | yes | yes |
-//! | userId | `iothub-userid` | yes | yes |
-//! | to | `iothub-to` | yes | yes |
-//! | contentType | `iothub-contenttype` | yes | yes |
-//! | contentEncoding | `iothub-contentencoding` | yes | yes |
-//! | absolute-expiry-time | `iothub-expiry` | yes | yes |
-//! | ack | `iothub-ack` | yes | yes |
-//! | creationTime | `iothub-creation-time-utc` | yes | yes |
-//! | messageSchema | `iothub-message-schema` | yes | yes |
-//! | operation | `iothub-operation` | yes | yes |
-//! | outputName | `iothub-outputname` | yes | no |
-//! | iothub-interface-id | `iothub-interface-id` | yes | yes |
-//! | dt-subject | `dt-subject` | yes | yes |
-//! | sequenceNumber | `iothub-sequencenumber` | no | yes |
-//! | enqueuedTime | `iothub-enqueuedtime` | no | yes |
-//! | deliveryCount | `iothub-deliverycount` | no | yes |
-//! | lockToken | `ETag`, in quotation marks | no | yes |
-//! | an application property | `iothub-app-` and its name | yes | yes |
+//! The table is that of [`properties`]; the lock token is the `ETag`, in quotation marks, and an application property
+//! is `iothub-app-` and its name. A device is not told an output, and sets nothing that it may not set elsewhere.
 //!
 //! Headers have no case: the name of a property that comes in one is in small letters. A property without a value has an
 //! empty one. A value that comes in as no UTF-8 is taken for ISO 8859-1, which is what Node writes. What no header can
@@ -36,37 +17,10 @@ use std::fmt::Write as _;
 use edge_core::{Message, MessageBuilder, SystemKey};
 
 use super::amqp::PropertiesRead;
+use super::properties::{self, TABLE};
 
 /// Before the name of an application property.
 pub(crate) const APP: &str = "iothub-app-";
-
-/// Which way a header goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    In,
-    Out,
-    Both,
-}
-
-const TABLE: &[(&str, SystemKey, Way)] = &[
-    ("iothub-messageid", SystemKey::MessageId, Way::Both),
-    ("iothub-correlationid", SystemKey::CorrelationId, Way::Both),
-    ("iothub-userid", SystemKey::UserId, Way::Both),
-    ("iothub-to", SystemKey::To, Way::Both),
-    ("iothub-contenttype", SystemKey::ContentType, Way::Both),
-    ("iothub-contentencoding", SystemKey::ContentEncoding, Way::Both),
-    ("iothub-expiry", SystemKey::ExpiryTime, Way::Both),
-    ("iothub-ack", SystemKey::Ack, Way::Both),
-    ("iothub-creation-time-utc", SystemKey::CreationTime, Way::Both),
-    ("iothub-message-schema", SystemKey::MessageSchema, Way::Both),
-    ("iothub-operation", SystemKey::Operation, Way::Both),
-    ("iothub-outputname", SystemKey::OutputName, Way::In),
-    ("iothub-interface-id", SystemKey::InterfaceId, Way::Both),
-    ("dt-subject", SystemKey::Subject, Way::Both),
-    ("iothub-sequencenumber", SystemKey::SequenceNumber, Way::Out),
-    ("iothub-enqueuedtime", SystemKey::EnqueuedTime, Way::Out),
-    ("iothub-deliverycount", SystemKey::DeliveryCount, Way::Out),
-];
 
 /// Reads one header or property of a batch, with its name in any case, into `builder`; what is no property is passed over.
 pub(crate) fn read(
@@ -79,13 +33,13 @@ pub(crate) fn read(
     if let Some(name) = app.and_then(|_| name.get(APP.len()..)) {
         return property(name, value, builder, found);
     }
-    let known = TABLE.iter().find(|(known, _, way)| *way != Way::Out && known.eq_ignore_ascii_case(name));
-    let Some((_, key, _)) = known else { return };
+    let is_it = |header: &str| header.eq_ignore_ascii_case(name);
+    let Some(row) = TABLE.iter().find(|row| row.by_client && row.header.is_some_and(is_it)) else { return };
     let value = value.unwrap_or_default();
     found.bytes += value.len();
-    match key {
+    match row.key {
         SystemKey::OutputName => found.output = Some(value.to_owned()),
-        key => builder.set_system(*key, value),
+        key => builder.set_system(key, value),
     }
 }
 
@@ -102,7 +56,7 @@ pub(crate) fn property(
 
 /// Returns whether a header or property of a batch is a system property, so that it is none of the application's.
 pub(crate) fn is_system(name: &str) -> bool {
-    TABLE.iter().any(|(known, ..)| known.eq_ignore_ascii_case(name))
+    TABLE.iter().any(|row| row.header.is_some_and(|known| known.eq_ignore_ascii_case(name)))
 }
 
 /// Returns the text of a header's value.
@@ -116,7 +70,9 @@ pub(crate) fn text(value: &[u8]) -> Cow<'_, str> {
 /// Hands the headers of a message for a device to `put`: names of tokens, values without control characters.
 pub(crate) fn write(message: &Message, mut put: impl FnMut(&str, &str)) {
     for (key, value) in message.system() {
-        if let Some((name, ..)) = TABLE.iter().find(|(_, known, way)| *known == key && *way != Way::In) {
+        if let Some(name) = properties::of(key).and_then(|row| row.header)
+            && key != SystemKey::OutputName
+        {
             put(name, &encoded(value, char::is_control));
         }
     }
@@ -203,9 +159,9 @@ mod tests {
             app in proptest::collection::btree_map("[a-z0-9_.-]{0,12}", "[ -~äß]{0,20}", 0..6),
         ) {
             let mut builder = MessageBuilder::new("/messages/");
-            let both = TABLE.iter().filter(|(_, _, way)| *way == Way::Both);
-            for ((_, key, _), value) in both.zip(&values) {
-                builder.set_system(*key, value);
+            let both = TABLE.iter().filter(|row| row.by_client && row.key != SystemKey::OutputName);
+            for (row, value) in both.zip(&values) {
+                builder.set_system(row.key, value);
             }
             for (name, value) in &app {
                 builder.set_property(name, Some(value));

@@ -9,6 +9,7 @@ pub(crate) mod headers;
 mod key;
 pub(crate) mod link;
 pub(crate) mod percent;
+pub(crate) mod properties;
 mod token;
 pub mod topic;
 mod user_name;

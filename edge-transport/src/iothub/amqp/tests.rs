@@ -24,7 +24,7 @@ fn written(message: &Message, reader: Reader) -> Vec<u8> {
 /// A value that the property may well have, or one that it may not.
 fn value_of(key: SystemKey) -> BoxedStrategy<String> {
     let text = "\\PC{0,12}";
-    let place = PLACES.iter().find(|(known, ..)| *known == key).map(|(_, place, _)| *place);
+    let place = properties::of(key).map(|row| row.amqp);
     match place {
         Some(Place::Annotation(_, Kind::Ubyte)) => {
             prop_oneof![text, any::<u16>().prop_map(|n| n.to_string())].boxed()
@@ -102,7 +102,7 @@ proptest! {
 #[test]
 fn every_place_is_in_the_docs() {
     let docs = include_str!("../amqp.rs");
-    for (key, place, _) in PLACES {
+    for properties::Row { key, amqp: place, .. } in TABLE {
         let wanted = match place {
             Place::Field => format!("//! | {key} | properties: "),
             Place::Application(name) => format!("//! | {key} | application property `{name}` |"),
@@ -129,7 +129,7 @@ fn the_names_of_mqtt_in_the_docs_are_those_of_bags() {
 #[test]
 fn a_client_cannot_say_who_it_is_nor_where_its_message_is_in_a_queue() {
     let mut builder = Message::builder(&Source::telemetry());
-    for (key, _, may) in PLACES.iter().filter(|(_, _, may)| !may) {
+    for properties::Row { key, by_client: may, .. } in TABLE.iter().filter(|row| !row.by_client) {
         assert!(!may);
         builder.set_system(*key, "1");
     }

@@ -177,3 +177,6 @@ impl Endpoint for HttpUpstream {
 
 /// What every exchange with the server has.
 type Headers = Arc<hyper::HeaderMap>;
+
+#[cfg(test)]
+pub(crate) mod law;

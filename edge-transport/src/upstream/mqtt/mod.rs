@@ -172,3 +172,17 @@ impl Endpoint for MqttUpstream {
         self.jobs.close().await
     }
 }
+
+/// Writes a PUBLISH, for the law that messages survive.
+#[cfg(test)]
+pub(crate) mod law {
+    use bytes::BytesMut;
+    use edge_core::Message;
+
+    use super::MqttUpstreamOptions;
+    use super::publish::Publisher;
+
+    pub(crate) fn publish(options: &MqttUpstreamOptions, message: &Message, out: &mut BytesMut) {
+        Publisher::new(options, None).write(message, 1, out).unwrap();
+    }
+}
