@@ -140,11 +140,11 @@ fn run(server: &Arc<Server>, problems: &[&str], mut between: impl FnMut(&Server)
                 };
                 changed.unwrap();
                 let report = reported.borrow_and_update().clone();
-                if let Some(problem) = report["problem"].as_str() {
-                    if seen.last().is_none_or(|last| last != problem) {
-                        seen.push(problem.to_owned());
-                        between(server);
-                    }
+                if let Some(problem) = report["problem"].as_str()
+                    && seen.last().is_none_or(|last| last != problem)
+                {
+                    seen.push(problem.to_owned());
+                    between(server);
                 }
                 if report["current"]["version"] == "1" {
                     break;
