@@ -21,16 +21,21 @@ struct Event<'e> {
 /// Writes an event and reads it into `builder`.
 pub(crate) fn through_cloud_events(stored: &Stored, builder: &mut MessageBuilder) {
     let body = HttpFormat::CloudEvents.write("edge1", std::slice::from_ref(stored));
-    let events: Vec<Event<'_>> = serde_json::from_slice(&body).unwrap();
+    let events: Vec<Event<'_>> = serde_json::from_slice(&body).expect("an event was written just now");
     let [event] = events.as_slice() else { panic!("one event") };
-    bag::read_all(event.edgeproperties.as_deref().unwrap_or_default(), builder).unwrap();
+    bag::read_all(event.edgeproperties.as_deref().unwrap_or_default(), builder)
+        .expect("an event was written just now");
     let is_text = event.datacontenttype.as_deref().is_some_and(|kind| kind.starts_with("text/"));
     match (&event.data, &event.data_base64) {
         (Some(data), None) if is_text => {
-            builder.set_body(serde_json::from_str::<String>(data.get()).unwrap().as_bytes());
+            builder.set_body(
+                serde_json::from_str::<String>(data.get()).expect("an event was written just now").as_bytes(),
+            );
         }
         (Some(data), None) => builder.set_body(data.get().as_bytes()),
-        (None, Some(text)) => builder.set_body(&STANDARD.decode(text).unwrap()),
+        (None, Some(text)) => {
+            builder.set_body(&STANDARD.decode(text).expect("an event was written just now"))
+        }
         _ => panic!("an event has one body"),
     }
 }
