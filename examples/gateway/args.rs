@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-An edge gateway: devices and modules in by MQTT, routes, a durable queue, $upstream out.
+An edge gateway: devices and modules in by MQTT, AMQP and HTTP, routes, a durable queue, $upstream out.
 
 Usage: gateway [--state-dir DIR]            run with a configuration made in DIR (./edge-data)
        gateway --config FILE [--state-dir DIR]

@@ -1,4 +1,4 @@
-//! An edge gateway: devices and modules in by MQTT, routes, a durable queue, `$upstream` out.
+//! An edge gateway: devices and modules in by MQTT, AMQP and HTTP, routes, a durable queue, `$upstream` out.
 //!
 //! Without arguments it makes all that it needs in `./edge-data` and runs; see `--help`.
 
