@@ -13,7 +13,7 @@
 //! threshold = 0.8
 //! ```
 //!
-//! A mapping is checked against a model's [`Signature`](crate::Signature) when it is loaded
+//! A mapping is checked against a model's [`Signature`] when it is loaded
 //! ([`MappingSpec::check`]), with all mistakes at once and the signature shown.
 //!
 //! # Inputs
