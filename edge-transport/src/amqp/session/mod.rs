@@ -49,9 +49,9 @@ use self::authority::Opening;
 use self::feedback::Feedback;
 pub(crate) use self::feedback::FeedbackAnswer;
 use self::link::{Channel, Link, LinkKey};
-use self::out::Out;
 use super::wire::{AmqpError, Close, Detach, Performative, condition};
 use crate::limits::Share;
+use crate::wire::Outbound;
 use crate::{Resources, TransportLimits};
 
 /// The protocol, as hellos and incidents name it.
@@ -230,7 +230,9 @@ pub(crate) struct ServerConnection {
     partial: Vec<u8>,
     share: Share,
     partial_since: Instant,
-    out: Out,
+    out: Outbound,
+    /// When something was last written.
+    wrote: Instant,
     outputs: VecDeque<Output>,
     /// Until when somebody must have been let in.
     until: Option<Instant>,
@@ -281,7 +283,8 @@ impl ServerConnection {
             partial: Vec::new(),
             share: resources.partial_before_connect(),
             partial_since: now,
-            out: Out::new(now),
+            out: Outbound::default(),
+            wrote: now,
             outputs: VecDeque::new(),
             until: Some(now + resources.limits().connect_timeout),
             heard: now,
@@ -347,6 +350,9 @@ impl ServerConnection {
     /// Takes note of how many of the outbound bytes were written, 0 when the socket takes none now.
     pub(crate) fn handle_written(&mut self, now: Instant, bytes: usize) {
         self.out.written(now, bytes);
+        if bytes > 0 {
+            self.wrote = now;
+        }
         if self.out.pending().is_empty() {
             self.flush(now);
         }

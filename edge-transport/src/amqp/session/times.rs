@@ -97,7 +97,7 @@ impl ServerConnection {
 
     fn heartbeat_at(&self) -> Option<Instant> {
         let pause: Duration = self.heartbeat.filter(|_| self.out.pending().is_empty())?;
-        matches!(self.phase, Phase::Open).then(|| self.out.wrote() + pause)
+        matches!(self.phase, Phase::Open).then(|| self.wrote + pause)
     }
 
     fn incoming(&self) -> impl Iterator<Item = &Incoming> {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
 
-use super::outbound::Outbound;
 use crate::mqtt::packet::Packet;
+use crate::wire::Outbound;
 
 /// One thing that waits.
 #[derive(Debug)]

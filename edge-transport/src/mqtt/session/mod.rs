@@ -35,9 +35,9 @@ use edge_core::{
 use self::acks::Unacknowledged;
 use self::deliveries::Deliveries;
 use self::greeting::Greeted;
-use self::outbound::Outbound;
 use self::partial::Partial;
 use self::requests::Requests;
+use crate::wire::Outbound;
 use crate::{Resources, TransportLimits};
 
 /// The protocol, as hellos and incidents name it.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::{Feed, IncidentKind, MethodAnswer, SessionEvent, TwinAnswer, TwinRequest};
 
-use super::outbound::Outbound;
 use super::{Open, Output, Phase, Scratch, ServerSession, Violation};
 use crate::TransportLimits;
 use crate::iothub::topic::{self, TwinOperation};
 use crate::mqtt::packet::{Packet, Publish, Quality};
+use crate::wire::Outbound;
 
 /// How long an answer is held back that the Python SDK answers with the same request at once, for ever.
 ///
