@@ -3,7 +3,8 @@
 //! - `cargo xtask test [--quick]` runs every check in order and stops at the first that fails;
 //!   `--quick` leaves out what needs other programs (brokers, device SDKs).
 //! - `cargo xtask tidy` checks the rules that a compiler does not know.
-//! - `cargo xtask bench ingest|latency|fanout|idle|idle-tls|memory` measures the gateway beside its peers.
+//! - `cargo xtask peers` installs the programs that tests with real peers need, and says how to name them.
+//! - `cargo xtask bench LOAD` measures the gateway beside its peers; without a load it names them.
 //! - `cargo xtask advisories` asks for known vulnerabilities; it needs the network.
 //!
 //! It depends on nothing but the standard library, so that it builds in seconds.
@@ -20,7 +21,7 @@ mod tidy;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--quick] | tidy | advisories | bench LOAD [OPTION]...";
+const USAGE: &str = "usage: cargo xtask test [--quick] | tidy | peers | advisories | bench LOAD [OPTION]...";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
         ["bench", load, options @ ..] => bench::run(&root(), load, options),
         ["tidy"] => tidy::run(&root()),
+        ["peers"] => peers::run(&root()),
         ["advisories"] => deny::advisories(&root()),
         _ => Err(USAGE.into()),
     };

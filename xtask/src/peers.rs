@@ -18,6 +18,14 @@ const NODE_SDKS: [&str; 5] = [
     "azure-iothub@1.16.6",
 ];
 
+/// Installs what is missing, and prints the variables by which tests find it.
+pub(crate) fn run(root: &Path) -> Outcome {
+    for (name, path) in Peers::install(root)?.variables() {
+        println!("{name}={}", path.display());
+    }
+    Ok(())
+}
+
 /// Where the installed peers are.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -40,8 +48,15 @@ impl Peers {
 
     /// Tells a command where the peers are, by the variables that the tests read.
     pub(crate) fn describe(&self, command: &mut Command) {
-        command.env("EDGE_MOSQUITTO", &self.mosquitto).env("EDGE_PYTHON", &self.python);
-        command.env("NODE_PATH", &self.node_modules);
+        command.envs(self.variables());
+    }
+
+    fn variables(&self) -> [(&'static str, &Path); 3] {
+        [
+            ("EDGE_MOSQUITTO", &self.mosquitto),
+            ("EDGE_PYTHON", &self.python),
+            ("NODE_PATH", &self.node_modules),
+        ]
     }
 }
 

@@ -455,9 +455,19 @@ pub fn amqp_body(message: &[u8]) -> Option<&[u8]> {
 /// Returns the message that these bytes are when a client sends them; nothing when they are none.
 #[must_use]
 pub fn amqp_decoded(bytes: &[u8]) -> Option<Message> {
+    message_by(bytes, Author::Client)
+}
+
+/// Returns the message that these bytes are when a gateway sends them; nothing when they are none.
+#[must_use]
+pub fn amqp_received(bytes: &[u8]) -> Option<Message> {
+    message_by(bytes, Author::Trusted)
+}
+
+fn message_by(bytes: &[u8], author: Author) -> Option<Message> {
     let sections = Sections::read(bytes).ok()?;
     let mut builder = MessageBuilder::new("/messages/");
-    read(&sections, Author::Client, &mut builder).ok()?;
+    read(&sections, author, &mut builder).ok()?;
     let mut buffer = Vec::new();
     let body = sections.body_bytes(&mut buffer)?;
     Some(builder.finish(&mut BytesMut::new(), body))

@@ -10,7 +10,7 @@ mod http;
 pub mod listener;
 mod service;
 
-pub use amqp::{AmqpClient, AmqpEvent, amqp_address, amqp_body, amqp_decoded, amqp_encoded};
+pub use amqp::{AmqpClient, AmqpEvent, amqp_address, amqp_body, amqp_decoded, amqp_encoded, amqp_received};
 pub use client::MqttClient;
 pub use gateway::FakeGateway;
 pub use http::{HttpAnswer, HttpClient, amqp_bytes, http_bytes};
