@@ -52,7 +52,9 @@ pub use load::{LoadError, UnsupportedNode};
 pub use model::{InferenceModel, RunError};
 pub use onnx::{FileError, FileLimits};
 pub use preflight::{Demands, Difference, Engine, Objection, Preflight, ReadOptions, Sample, read};
-pub use serve::{Mapped, ModelEndpoint, ModelPool, OnError, PoolOptions, PoolStats, Ticket, Translate};
+pub use serve::{
+    EndpointStats, Mapped, ModelEndpoint, ModelPool, OnError, PoolOptions, PoolStats, Ticket, Translate,
+};
 pub use signature::{Dim, DimText, MisfitError, Port, Signature};
 pub use tabular::TabularModel;
 pub use tensor::{Element, ElementType, F16, Shape, Tensor, TensorError, TensorView};

@@ -86,6 +86,7 @@ impl MappingSpec {
         let kinds =
             [("dead-letter", OnMapError::DeadLetter), ("pass", OnMapError::Pass), ("drop", OnMapError::Drop)];
         let on_error = check.choice("on_error", self.on_error.as_deref(), &kinds, OnMapError::default());
+        let on_error = self.on_error.is_some().then_some(on_error);
         let key = match &self.key {
             Some(text) => Key::Field(check.field("key", text)),
             None => {

@@ -95,7 +95,7 @@ pub struct Mapping {
     pub(crate) body: output::Body,
     pub(crate) key: windows::Key,
     pub(crate) max_keys: usize,
-    pub(crate) on_error: OnMapError,
+    pub(crate) on_error: Option<OnMapError>,
     pub(crate) signature: Signature,
 }
 
@@ -133,6 +133,12 @@ impl Mapping {
     /// Returns what to do with a message that cannot be mapped.
     #[must_use]
     pub fn on_error(&self) -> OnMapError {
+        self.on_error.unwrap_or_default()
+    }
+
+    /// Returns what to do with a message that cannot be mapped, if the mapping says it.
+    #[must_use]
+    pub fn declared_on_error(&self) -> Option<OnMapError> {
         self.on_error
     }
 

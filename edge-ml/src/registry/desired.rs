@@ -59,11 +59,15 @@ pub struct Desired {
     /// How messages become its inputs and its outputs messages; for the engine's factory to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Value>,
+    /// Inputs with the outputs that the model's makers expect; for the engine's factory to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub golden: Option<Value>,
     /// How it is judged.
     pub policy: Policy,
 }
 
-const MEMBERS: [&str; 8] = ["model", "version", "sha256", "url", "file", "signature", "mapping", "policy"];
+const MEMBERS: [&str; 9] =
+    ["model", "version", "sha256", "url", "file", "signature", "mapping", "golden", "policy"];
 const MAX_URL_BYTES: usize = 2048;
 /// A twin's desired properties are smaller; what else calls this is held to a bound too.
 const MAX_MAPPING_BYTES: usize = 64 * 1024;
@@ -89,8 +93,11 @@ impl Desired {
             read.map_err(|error| mistaken.add("signature", error.to_string())).ok()
         });
         let mapping = object.member("mapping").cloned();
-        if mapping.as_ref().is_some_and(|mapping| mapping.to_string().len() > MAX_MAPPING_BYTES) {
-            mistaken.add("mapping", format!("has more than {MAX_MAPPING_BYTES} bytes"));
+        let golden = object.member("golden").cloned();
+        for (name, member) in [("mapping", &mapping), ("golden", &golden)] {
+            if member.as_ref().is_some_and(|member| member.to_string().len() > MAX_MAPPING_BYTES) {
+                mistaken.add(name, format!("has more than {MAX_MAPPING_BYTES} bytes"));
+            }
         }
         let policy = Policy::read(object.member("policy"), &mut mistaken);
         let desired = (|| {
@@ -101,17 +108,22 @@ impl Desired {
                 origin: origin?,
                 signature,
                 mapping,
+                golden,
                 policy,
             })
         })();
         mistaken.into_result(desired)
     }
 
-    /// Returns what tells versions apart: name, version, content and mapping, and not how they are fetched and judged.
+    /// Returns what tells versions apart: name, version, content, mapping and golden samples, and not how they are fetched and judged.
     #[must_use]
     pub fn key(&self) -> Sha256 {
         let mapping = self.mapping.as_ref().map(Value::to_string).unwrap_or_default();
-        Sha256::of(format!("{}\n{}\n{}\n{mapping}", self.model, self.version, self.sha256).as_bytes())
+        let mut key = format!("{}\n{}\n{}\n{mapping}", self.model, self.version, self.sha256);
+        if let Some(golden) = &self.golden {
+            key += &format!("\n{golden}");
+        }
+        Sha256::of(key.as_bytes())
     }
 }
 

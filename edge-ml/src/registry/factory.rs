@@ -1,12 +1,14 @@
 //! How a file becomes a model.
 
 use std::fmt;
+use std::sync::Arc;
 
 use edge_core::BoxError;
 use serde_json::Value;
 
 use super::{ModelName, VersionName};
 use crate::model::InferenceModel;
+use crate::serve::Translate;
 use crate::tensor::Tensor;
 
 /// The file of a version, checked: what a factory opens.
@@ -21,6 +23,8 @@ pub struct ModelFile<'a> {
     pub bytes: &'a [u8],
     /// The mapping that was asked for.
     pub mapping: Option<&'a Value>,
+    /// The golden samples that came with the wish.
+    pub golden: Option<&'a Value>,
 }
 
 /// Inputs with the outputs that the model's makers expect.
@@ -51,13 +55,22 @@ pub struct Opened {
     pub model: Box<dyn InferenceModel>,
     /// What it must answer before it serves.
     pub golden: Vec<Golden>,
+    /// How messages become its inputs, and its outputs messages; `None` when it is not fed by messages.
+    pub translate: Option<Arc<dyn Translate>>,
 }
 
 impl Opened {
     /// Returns the model without golden samples.
     #[must_use]
     pub fn new(model: Box<dyn InferenceModel>) -> Self {
-        Self { model, golden: Vec::new() }
+        Self { model, golden: Vec::new(), translate: None }
+    }
+
+    /// Sets how messages become inputs, and outputs messages.
+    #[must_use]
+    pub fn with_translate(mut self, translate: Arc<dyn Translate>) -> Self {
+        self.translate = Some(translate);
+        self
     }
 
     /// Adds golden samples.
@@ -97,7 +110,8 @@ impl OpenError {
 /// - `open` MUST give the same model for the same file and mapping: it is opened again after each restart.
 /// - `open` MUST NOT keep anything of a file that it refused.
 ///
-/// A panic of `open` is caught, and refuses the file.
+/// `open` is called in a thread of its own. A panic of it is caught, and refuses the file; when it does not return in time, the
+/// file is refused and the thread left behind.
 ///
 /// # Examples
 /// ```

@@ -7,6 +7,7 @@
 //! | `<sha256>.model` | the file of a version, under its checksum in hexadecimal digits |
 //! | `<sha256>.part` | the part of a file that was fetched so far |
 //! | `record.0`, `record.1` | what is known of the model; written in turn, the one with the higher sequence counts |
+//! | `lock` | empty; locked while the registry is open |
 //! | `*.tmp` | what was being written when the process ended; removed when the registry is opened |
 //!
 //! A record is the line `edge-ml registry 1 <sha256 of the rest>` and JSON, see [`Record`]. It is written under another
@@ -21,8 +22,10 @@ mod desired;
 mod digest;
 mod factory;
 mod files;
+mod golden;
 mod mistakes;
 mod name;
+mod onnx;
 mod policy;
 mod record;
 mod store;
@@ -38,6 +41,7 @@ pub use factory::{Golden, ModelFactory, ModelFile, OpenError, Opened};
 pub(crate) use files::Files;
 pub use mistakes::{Mistake, Mistakes};
 pub use name::{ModelName, NameError, VersionName};
+pub use onnx::OnnxFactory;
 pub use policy::{CanaryRule, Gates, Policy, StageRule};
 pub use record::{Candidate, Entry, MAX_RECORD_BYTES, Record, RecordError, Rejected, Stage};
 pub(crate) use store::Part;

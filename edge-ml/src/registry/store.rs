@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use edge_core::Timestamp;
 
-use super::files::{DiskFiles, Files, read_all, write_whole};
+use super::files::{DiskFiles, Files, Lock, read_all, write_whole};
 use super::{Desired, Entry, Hasher, MAX_RECORD_BYTES, ModelName, Record, Sha256, Trust, TrustError};
 
 /// Why a registry did not do what was asked; what serves goes on to serve.
@@ -22,6 +22,12 @@ pub enum RegistryError {
         /// What the operating system said.
         #[source]
         source: io::Error,
+    },
+    /// Another process, or another part of this one, has the folder.
+    #[error("{} is in use", dir.display())]
+    InUse {
+        /// The folder.
+        dir: PathBuf,
     },
     /// A file has another content than its version has.
     #[error("the file is not the version asked for: its SHA-256 is {found}, not {expected}")]
@@ -93,7 +99,7 @@ pub enum Recovery {
     },
 }
 
-/// What is on the disk of one model. No two may be open on the same folder at a time.
+/// What is on the disk of one model. While it is open the folder is locked: no other process opens it.
 ///
 /// # Examples
 /// ```
@@ -114,6 +120,7 @@ pub struct Registry {
     /// What the record in the other place refers to.
     older: BTreeSet<Sha256>,
     recovery: Recovery,
+    _lock: Lock,
 }
 
 fn record_name(sequence: u64) -> &'static str {
@@ -128,7 +135,7 @@ impl Registry {
     /// Opens the registry of a model in the folder with its name in `root`, which is made if need be.
     ///
     /// # Errors
-    /// [`RegistryError::Files`] when the folder cannot be used. Damaged records are no error, see [`Recovery`].
+    /// [`RegistryError::Files`] when the folder cannot be used, [`RegistryError::InUse`] when somebody has it. Damaged records are no error, see [`Recovery`].
     pub fn open(root: &Path, model: ModelName, options: RegistryOptions) -> Result<Self, RegistryError> {
         Self::open_on(Arc::new(DiskFiles), root, model, options)
     }
@@ -142,6 +149,8 @@ impl Registry {
         let dir = root.join(model.as_str());
         let doing = |what: &str| format!("{what} {}", dir.display());
         files.create_dir(&dir).map_err(failed(doing("making")))?;
+        let lock = files.lock(&dir).map_err(failed(doing("locking")))?;
+        let Some(lock) = lock else { return Err(RegistryError::InUse { dir }) };
         let names = files.list(&dir).map_err(failed(doing("listing")))?;
         for (name, _) in names.iter().filter(|(name, _)| name.ends_with(".tmp")) {
             files.remove(&dir.join(name)).map_err(failed(doing("tidying")))?;
@@ -171,7 +180,7 @@ impl Registry {
             (None, false) => Recovery::Lost { reason },
         };
         let record = record.unwrap_or_else(|| Record::new(model));
-        Ok(Self { files, dir, options, record, older, recovery })
+        Ok(Self { files, dir, options, record, older, recovery, _lock: lock })
     }
 
     /// Returns what is known of the model.

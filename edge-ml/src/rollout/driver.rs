@@ -9,11 +9,15 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::lifecycle::{Lifecycle, Next, report};
+use super::metrics::ModelMetrics;
 use super::serving::Serving;
 use crate::fetch::{Download, DownloadError, DownloadLimits, Fetch, Start};
+use crate::registry::{Part, RegistryError};
 
 /// So many threads may be stuck in models that do not end; then nothing is compared any more.
 const MAX_STUCK: usize = 4;
+/// What was fetched is written in pieces of this size.
+const WRITE_BYTES: usize = 256 * 1024;
 
 /// Drives the life of one model: fetches, ticks, compares beside the traffic, and reports.
 ///
@@ -64,6 +68,12 @@ impl Driver {
     pub const fn with_limits(mut self, limits: DownloadLimits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Returns what shows the metrics of the model while it is driven.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor(Arc::clone(&self.life))
     }
 
     /// Runs until the channel of what is desired is closed.
@@ -129,7 +139,7 @@ impl Driver {
     async fn download(&self, generation: u64, url: &str) -> Result<u64, String> {
         let opened = self.with_life(move |life| life.part(generation)).await;
         let opened = opened.ok_or("the runtime ends")?.map_err(|error| report(&error))?;
-        let (mut part, validator) = opened.ok_or("it is not wanted any more")?;
+        let (part, validator) = opened.ok_or("it is not wanted any more")?;
         let mut download = Download::new(self.limits, part.bytes(), validator);
         let silent = || format!("nothing came for {} s", self.limits.max_silence.as_secs());
         let request = download.request(url);
@@ -139,23 +149,57 @@ impl Driver {
         if matches!(start, Err(DownloadError::Changed | DownloadError::Range { .. })) {
             self.with_life(move |life| drop(life.tagged(generation, None))).await;
         }
+        let mut part = part;
         if let Start::Anew { validator } = start.map_err(|error| report(&error))? {
-            part.clear().map_err(|error| report(&error))?;
+            part = on_disk(part, Part::clear).await?;
             let noted = self.with_life(move |life| life.tagged(generation, validator)).await;
             noted.ok_or("the runtime ends")?.map_err(|error| report(&error))?;
         }
-        loop {
-            let chunk = timeout(self.limits.max_silence, body.chunk()).await;
-            let Some(chunk) = chunk.map_err(|_| silent())?.map_err(|error| report(&error))? else { break };
-            download.chunk(chunk.len(), self.serving.now()).map_err(|error| report(&error))?;
-            part.append(&chunk).map_err(|error| report(&error))?;
+        let mut ended = None;
+        while ended.is_none() {
+            // What came before an error is kept: the next try goes on from there.
+            let mut gathered = Vec::new();
+            while ended.is_none() && gathered.len() < WRITE_BYTES {
+                let chunk = timeout(self.limits.max_silence, body.chunk()).await;
+                match chunk.map_err(|_| silent()).and_then(|chunk| chunk.map_err(|error| report(&error))) {
+                    Ok(Some(chunk)) => match download.chunk(chunk.len(), self.serving.now()) {
+                        Ok(()) => gathered.extend_from_slice(&chunk),
+                        Err(error) => ended = Some(Err(report(&error))),
+                    },
+                    Ok(None) => ended = Some(Ok(())),
+                    Err(error) => ended = Some(Err(error)),
+                }
+            }
+            part = on_disk(part, move |part| part.append(&gathered)).await?;
         }
+        ended.unwrap_or(Ok(()))?;
         download.end().map_err(|error| report(&error))?;
         let installed = spawn_blocking(move || part.install()).await.map_err(|error| report(&error))?;
         if installed.is_err() {
             self.with_life(move |life| drop(life.tagged(generation, None))).await;
         }
         installed.map_err(|error| report(&error))
+    }
+}
+
+/// Does something with a file on a thread that may block, and gives it back.
+async fn on_disk(
+    mut part: Part,
+    act: impl FnOnce(&mut Part) -> Result<(), RegistryError> + Send + 'static,
+) -> Result<Part, String> {
+    let done = spawn_blocking(move || act(&mut part).map(|()| part)).await;
+    done.map_err(|error| report(&error))?.map_err(|error| report(&error))
+}
+
+/// Shows the metrics of a model; clones show the same.
+#[derive(Clone, Debug)]
+pub struct Monitor(Arc<Mutex<Lifecycle>>);
+
+impl Monitor {
+    /// Returns what is counted; it waits for a step of the life cycle that is under way.
+    #[must_use]
+    pub fn metrics(&self) -> ModelMetrics {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).metrics()
     }
 }
 

@@ -7,13 +7,14 @@ use super::histogram::Histogram;
 use super::numbers::{Moments, numbers};
 use crate::model::RunError;
 use crate::registry::{Gates, StageRule};
+use crate::serve::Spent;
 use crate::tensor::{Tensor, TensorView};
 
 /// What was seen of a version.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// How often it was run.
+    /// How many requests it was run for.
     pub runs: u64,
     /// How often it gave no answer, by cause: the names of [`RunError::cause`].
     pub errors: BTreeMap<&'static str, u64>,
@@ -45,13 +46,16 @@ impl Evidence {
         &mut self,
         inputs: &[TensorView<'_>],
         outcome: Result<&[Tensor], &RunError>,
-        took: Duration,
-        waited: Duration,
+        spent: &Spent,
     ) {
         self.runs += 1;
-        self.run_time.record(micros(took));
-        self.queue_wait.record(micros(waited));
-        self.rows.record(inputs.first().and_then(|input| input.shape().first().copied()).unwrap_or(1) as u64);
+        self.run_time.record(micros(spent.running));
+        self.queue_wait.record(micros(spent.waited));
+        let rows = inputs.first().and_then(|input| input.shape().first().copied()).unwrap_or(1);
+        // The requests of a batch have as many rows each, mostly.
+        if spent.is_first {
+            self.rows.record(rows.saturating_mul(spent.batch.max(1)) as u64);
+        }
         match outcome {
             Err(error) => *self.errors.entry(error.cause()).or_default() += 1,
             Ok(outputs) => {
@@ -61,6 +65,10 @@ impl Evidence {
                 }
             }
         }
+    }
+
+    pub(super) fn fault(&mut self, cause: &'static str) {
+        *self.errors.entry(cause).or_default() += 1;
     }
 
     pub(super) fn forgive(&mut self, cause: &'static str) {

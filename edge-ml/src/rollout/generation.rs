@@ -3,14 +3,16 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use edge_core::Clock;
 
 use super::evidence::Evidence;
+use super::pools::Pools;
 use crate::model::{InferenceModel, RunError};
 use crate::registry::{Sha256, VersionName, shown};
+use crate::serve::{ModelPool, PoolOptions, Spent, Translate};
 use crate::signature::Signature;
 use crate::tensor::{Tensor, TensorView};
 
@@ -31,6 +33,8 @@ pub struct Generation {
     evidence: Mutex<Counted>,
     on_trial: AtomicBool,
     bad: Mutex<Option<String>>,
+    pools: Mutex<Pools>,
+    translate: Option<Arc<dyn Translate>>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +81,22 @@ impl Generation {
             evidence: Mutex::default(),
             on_trial: AtomicBool::new(true),
             bad: Mutex::default(),
+            pools: Mutex::default(),
+            translate: None,
         }
+    }
+
+    /// Sets how messages become inputs of this version, and its outputs messages.
+    #[must_use]
+    pub fn with_translate(mut self, translate: Option<Arc<dyn Translate>>) -> Self {
+        self.translate = translate;
+        self
+    }
+
+    /// Returns how messages become inputs of this version, and its outputs messages; `None` when it is not fed by messages.
+    #[must_use]
+    pub const fn translate(&self) -> Option<&Arc<dyn Translate>> {
+        self.translate.as_ref()
     }
 
     /// Returns the number, which no other version of the model has or had.
@@ -142,6 +161,41 @@ impl Generation {
         self.on_trial.store(false, Ordering::Relaxed);
     }
 
+    pub(super) fn is_on_trial(&self) -> bool {
+        self.on_trial.load(Ordering::Relaxed)
+    }
+
+    /// Returns the threads that run it.
+    pub(super) fn pool(&self, mut options: PoolOptions) -> Result<ModelPool, RunError> {
+        if let Some(reason) = self.bad() {
+            return Err(RunError::Bad { reason });
+        }
+        options.time_limit = self.time_limit;
+        let pool = locked(&self.pools).pool(options, || locked(&self.prototype).fork());
+        if let Err(error) = &pool {
+            let reason = error.to_string();
+            if error.is_bad() && !self.is_on_trial() {
+                locked(&self.bad).get_or_insert(reason);
+            } else if error.is_bad() {
+                self.blame(reason);
+            }
+        }
+        pool
+    }
+
+    /// Returns how many of its threads have not returned from a run in time.
+    #[must_use]
+    pub fn stuck_threads(&self) -> usize {
+        locked(&self.pools).stuck()
+    }
+
+    /// A request without an answer for another reason than the model's run is held against it.
+    pub(crate) fn held_against(&self, cause: &'static str) {
+        let mut evidence = locked(&self.evidence);
+        evidence.total.fault(cause);
+        evidence.stage.fault(cause);
+    }
+
     fn blame(&self, reason: String) {
         if self.on_trial.load(Ordering::Relaxed) {
             locked(&self.bad).get_or_insert(reason);
@@ -174,8 +228,28 @@ impl Generation {
         let outcome = self.run_instance(inputs);
         let took = clock.now().saturating_duration_since(started);
         locked(&self.running).end(ticket);
+        self.judged(inputs, outcome, Spent::alone(took, waited))
+    }
+
+    /// Counts what came of a run in a pool.
+    pub(super) fn counted(
+        &self,
+        inputs: &[TensorView<'_>],
+        outcome: Result<Vec<Tensor>, RunError>,
+        spent: Spent,
+    ) -> Result<Vec<Tensor>, RunError> {
+        let outcome = outcome.and_then(|outputs| self.fitting(inputs, outputs));
+        self.judged(inputs, outcome, spent)
+    }
+
+    fn judged(
+        &self,
+        inputs: &[TensorView<'_>],
+        outcome: Result<Vec<Tensor>, RunError>,
+        spent: Spent,
+    ) -> Result<Vec<Tensor>, RunError> {
         let outcome = match outcome {
-            Ok(_) if took > self.time_limit && self.on_trial.load(Ordering::Relaxed) => {
+            Ok(_) if spent.running > self.time_limit && self.is_on_trial() => {
                 Err(RunError::TimedOut { after: self.time_limit })
             }
             other => other,
@@ -185,10 +259,17 @@ impl Generation {
         }
         let seen = outcome.as_ref().map(Vec::as_slice);
         let mut evidence = locked(&self.evidence);
-        evidence.total.run(inputs, seen, took, waited);
-        evidence.stage.run(inputs, seen, took, waited);
+        evidence.total.run(inputs, seen, &spent);
+        evidence.stage.run(inputs, seen, &spent);
         drop(evidence);
         outcome
+    }
+
+    fn fitting(&self, inputs: &[TensorView<'_>], outputs: Vec<Tensor>) -> Result<Vec<Tensor>, RunError> {
+        let views: Vec<_> = outputs.iter().map(Tensor::view).collect();
+        let fits = self.signature.check_run(inputs, &views);
+        fits.map_err(|misfit| RunError::Failed { reason: format!("the answer does not fit: {misfit}") })?;
+        Ok(outputs)
     }
 
     /// Runs the model for a comparison that says nothing about it.
@@ -212,13 +293,7 @@ impl Generation {
                     idle.push(instance);
                 }
                 drop(idle);
-                let outputs = outcome?;
-                let views: Vec<_> = outputs.iter().map(Tensor::view).collect();
-                let fits = self.signature.check_run(inputs, &views);
-                fits.map_err(|misfit| RunError::Failed {
-                    reason: format!("the answer does not fit: {misfit}"),
-                })?;
-                Ok(outputs)
+                self.fitting(inputs, outcome?)
             }
         }
     }

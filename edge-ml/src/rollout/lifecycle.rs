@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::generation::Generation;
+use super::opening::Opening;
 use super::serving::{Routes, Serving};
 use super::trial::Trial;
 use crate::registry::{
@@ -18,6 +19,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 /// How many requests a baseline is learned from.
 const BASELINE_REQUESTS: u64 = 1000;
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +40,8 @@ pub enum Next {
 
 /// The life of one model on this gateway: what is desired, what is fetched, on trial, serving, rolled back.
 ///
-/// It has no thread and no clock of its own: whoever owns it calls [`tick`](Self::tick), which does one step, and blocks
-/// while it opens files and models. Each step is on the disk before it shows, so that a crash at any time ends in one of
+/// It has no clock of its own: whoever owns it calls [`tick`](Self::tick), which does one step, and blocks while it reads and
+/// writes files. A file becomes a model in a thread of its own, which is left behind when it does not end in time. Each step is on the disk before it shows, so that a crash at any time ends in one of
 /// two states: the last known good version serves, with or without a candidate whose trial is begun again.
 ///
 /// # Contract
@@ -64,6 +66,12 @@ pub struct Lifecycle {
     pub(super) refused: Option<String>,
     failures: u32,
     pub(super) retry_at: Option<Instant>,
+    /// The candidate that is being opened.
+    pub(super) opening: Option<Opening>,
+    pub(super) openings: Arc<()>,
+    pub(super) open_limit: Duration,
+    /// How long a step waits for a candidate that is being opened.
+    pub(super) patience: Duration,
 }
 
 impl Lifecycle {
@@ -86,9 +94,20 @@ impl Lifecycle {
             refused: None,
             failures: 0,
             retry_at: None,
+            opening: None,
+            openings: Arc::new(()),
+            open_limit: OPEN_LIMIT,
+            patience: Duration::from_millis(100),
         };
         life.open_current();
         life
+    }
+
+    /// Sets how long a candidate may take to be opened and to answer its golden samples; a minute when it is not set.
+    #[must_use]
+    pub const fn with_open_limit(mut self, limit: Duration) -> Self {
+        self.open_limit = limit;
+        self
     }
 
     fn open_current(&mut self) {
@@ -100,12 +119,12 @@ impl Lifecycle {
         });
         for entry in [current].into_iter().chain(spare) {
             match self.open(entry) {
-                Ok((generation, _)) => {
+                Ok(generation) => {
                     generation.commit();
                     self.current = Some(Arc::new(generation));
                     break;
                 }
-                Err((_, reason)) => {
+                Err(reason) => {
                     let _first_reason = self.problem.get_or_insert_with(|| {
                         format!("version {} cannot be opened: {reason}", entry.desired.version)
                     });
@@ -267,6 +286,7 @@ impl Lifecycle {
 
     pub(super) fn end_trial(&mut self) {
         self.serve_current();
+        self.opening = None;
         if self.trial.take().is_some() {
             self.serving.side.next_shift();
         }
@@ -354,7 +374,7 @@ impl Lifecycle {
     /// # Errors
     /// [`RegistryError`] when that cannot be written; nothing else is lost.
     pub fn close(&mut self) -> Result<(), RegistryError> {
-        if self.trial.is_some() {
+        if self.trial.is_some() || self.opening.is_some() {
             self.change_candidate(|candidate| candidate.starts = candidate.starts.saturating_sub(1))?;
         }
         Ok(())

@@ -8,6 +8,7 @@ use super::generation::Generation;
 use super::histogram::Histogram;
 use super::lifecycle::Lifecycle;
 use super::numbers::Moments;
+use crate::serve::EndpointStats;
 
 type Told<From, To> = fn(&From) -> To;
 type HistogramOf = fn(&Evidence) -> &Histogram;
@@ -44,8 +45,21 @@ pub struct ModelMetrics {
     pub fell_back: u64,
     /// How many requests were left out of the comparison.
     pub left_out: u64,
+    /// The versions that were rolled back and are remembered, the latest last.
+    pub rejected: Vec<String>,
+    /// What became of the messages, where an endpoint was added by [`ModelMetrics::with_messages`].
+    pub messages: Option<EndpointStats>,
     /// Mean and variance of each column of the inputs, at most 64, since the baseline began to be learned.
     pub inputs: Vec<(f64, f64)>,
+}
+
+impl ModelMetrics {
+    /// Adds what an endpoint counted.
+    #[must_use]
+    pub fn with_messages(mut self, messages: EndpointStats) -> Self {
+        self.messages = Some(messages);
+        self
+    }
 }
 
 impl Lifecycle {
@@ -67,6 +81,8 @@ impl Lifecycle {
             versions: current.chain(trial).collect(),
             drift: self.serving.drift(),
             rolled_back: record.rejected.len(),
+            rejected: record.rejected.iter().map(|rejected| rejected.version.clone()).collect(),
+            messages: None,
             unanswered: self.serving.unanswered(),
             fell_back: self.serving.fell_back(),
             left_out: self.serving.left_out(),
@@ -150,13 +166,52 @@ pub fn prometheus(models: &[ModelMetrics]) -> String {
             }
         }
     }
-    head(&mut text, "edge_ml_version_status", "gauge", "1 for each version that is loaded, with its status.");
+    head(
+        &mut text,
+        "edge_ml_version_status",
+        "gauge",
+        "1 for each version that is loaded or was rolled back.",
+    );
     for (model, version) in versions() {
         let labels = format!("{},status=\"{}\"", labels(model, version), version.status);
         sample(&mut text, "edge_ml_version_status", &labels, 1.0);
     }
+    for model in models {
+        let mut rejected: Vec<_> = model.rejected.iter().collect();
+        rejected.sort();
+        rejected.dedup();
+        for version in rejected {
+            let labels = format!("model=\"{}\",version=\"{version}\",status=\"rejected\"", model.model);
+            sample(&mut text, "edge_ml_version_status", &labels, 1.0);
+        }
+    }
+    of_messages(&mut text, models);
     of_models(&mut text, models);
     text
+}
+
+fn of_messages(text: &mut String, models: &[ModelMetrics]) {
+    head(text, "edge_ml_messages_total", "counter", "Messages of an endpoint, by what became of them.");
+    for (model, seen) in models.iter().filter_map(|model| Some((model, model.messages.as_ref()?))) {
+        for (outcome, count) in [
+            ("result", seen.results),
+            ("without_result", seen.without_result),
+            ("rejected", seen.rejected),
+            ("passed", seen.passed),
+            ("dropped", seen.dropped),
+            ("repeated", seen.repeated),
+        ] {
+            let labels = format!("model=\"{}\",outcome=\"{outcome}\"", model.model);
+            sample(text, "edge_ml_messages_total", &labels, count as f64);
+        }
+    }
+    head(text, "edge_ml_message_errors_total", "counter", "Messages that there was no result for, by cause.");
+    for (model, seen) in models.iter().filter_map(|model| Some((model, model.messages.as_ref()?))) {
+        for (cause, count) in &seen.errors {
+            let labels = format!("model=\"{}\",cause=\"{cause}\"", model.model);
+            sample(text, "edge_ml_message_errors_total", &labels, *count as f64);
+        }
+    }
 }
 
 fn of_models(text: &mut String, models: &[ModelMetrics]) {

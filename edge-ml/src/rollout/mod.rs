@@ -16,6 +16,7 @@
 //! Shadow and canary are optional, and there are none while nothing serves. [`Lifecycle`] decides, [`Serving`] is where
 //! requests meet versions.
 
+mod asked;
 mod divergence;
 mod drift;
 mod driver;
@@ -25,6 +26,9 @@ mod histogram;
 mod lifecycle;
 mod metrics;
 mod numbers;
+mod opening;
+mod pinned;
+mod pools;
 mod reported;
 mod serving;
 mod side;
@@ -32,13 +36,15 @@ mod side;
 mod tests;
 mod trial;
 
+pub(crate) use asked::Asked;
 pub use divergence::divergence;
 pub use drift::{Baseline, ColumnBaseline, Drift, Profile};
-pub use driver::Driver;
+pub use driver::{Driver, Monitor};
 pub use evidence::{Case, Evidence, Verdict, judge};
 pub use generation::Generation;
 pub use histogram::Histogram;
 pub use lifecycle::{Lifecycle, Next};
 pub use metrics::{ModelMetrics, VersionMetrics, prometheus};
 pub use numbers::Moments;
-pub use serving::{Answer, Pinned, ServeError, Serving, ServingLimits, Share};
+pub use pinned::Pinned;
+pub use serving::{Answer, ServeError, Serving, ServingLimits, Share};

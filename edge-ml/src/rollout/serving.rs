@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use edge_core::Clock;
+use tokio::sync::Notify;
 
+use super::asked::Asked;
 use super::drift::{Baseline, Drift, Profile};
 use super::generation::Generation;
 use super::numbers::Moments;
+use super::pinned::Pinned;
 use super::side::Side;
 use crate::model::RunError;
 use crate::registry::Sha256;
+use crate::serve::PoolOptions;
 use crate::tensor::{Tensor, TensorView};
 
 /// Who answers whom; replaced as a whole.
@@ -142,6 +146,8 @@ pub struct Serving {
     pub(super) side: Side,
     inputs: Mutex<Inputs>,
     limits: ServingLimits,
+    pools: PoolOptions,
+    changed: Notify,
     nothing: AtomicU64,
     fell_back: AtomicU64,
 }
@@ -165,9 +171,81 @@ impl Serving {
             side: Side::new(limits.side_requests, limits.side_bytes),
             inputs: Mutex::default(),
             limits,
+            pools: PoolOptions::default(),
+            changed: Notify::new(),
             nothing: AtomicU64::new(0),
             fell_back: AtomicU64::new(0),
         }
+    }
+
+    /// Sets how the threads of each version run it; the time limit is that of the version's policy.
+    #[must_use]
+    pub const fn with_pools(mut self, options: PoolOptions) -> Self {
+        self.pools = options;
+        self
+    }
+
+    /// Returns how the threads of each version run it.
+    #[must_use]
+    pub const fn pools(&self) -> &PoolOptions {
+        &self.pools
+    }
+
+    /// Waits until it may be another version that answers.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: a change while nobody waits is seen by the next call.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Picks the version for a device, and runs it in the version's threads, with others' requests in one run where it is
+    /// batched. Where it is on trial and has no answer, or does not return in time, the last known good version answers.
+    ///
+    /// # Errors
+    /// [`ServeError`] when no version serves, or the one that was picked has no answer.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: dropped, the model may run all the same, and nobody hears of it.
+    ///
+    /// # Examples
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// use std::sync::Arc;
+    /// use edge_core::SystemClock;
+    /// use edge_ml::rollout::{ServeError, Serving, ServingLimits};
+    ///
+    /// let serving = Serving::new(Arc::new(SystemClock), ServingLimits::default());
+    /// assert!(matches!(serving.ask("press-7", Vec::new()).await, Err(ServeError::Nothing)));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn ask(&self, device: &str, inputs: Vec<Tensor>) -> Result<Answer, ServeError> {
+        let pinned = self.pick(device)?;
+        let (inputs, answer) = self.ask_one(pinned.generation(), inputs).await.answer().await;
+        let error = match answer {
+            Ok(outputs) => {
+                pinned.answered(&inputs, &outputs, Some(&inputs));
+                return Ok(pinned.answer_of(outputs, false));
+            }
+            Err(error) => error,
+        };
+        let Some(good) = pinned.good() else { return Err(pinned.failed(error)) };
+        let (inputs, answer) = self.ask_one(good, inputs).await.answer().await;
+        match answer {
+            Ok(outputs) => {
+                pinned.fell_back(&inputs);
+                Ok(pinned.answer_of(outputs, true))
+            }
+            Err(of_good) => {
+                pinned.forgive(error.cause());
+                Err(failed(good, of_good))
+            }
+        }
+    }
+
+    pub(crate) async fn ask_one(&self, generation: &Arc<Generation>, inputs: Vec<Tensor>) -> Asked {
+        Asked::new(generation, self.pools, inputs).await
     }
 
     /// Picks the version that answers this device now. Requests with the same [`Pinned::generation`] can be one batch.
@@ -183,7 +261,7 @@ impl Serving {
         let generation = Arc::clone(canary.map_or(&routes.main, |(generation, _)| generation));
         let good = if canary.is_some() { Some(Arc::clone(&routes.main)) } else { routes.good.clone() };
         let shadow = if canary.is_some() { None } else { routes.shadow.clone() };
-        Ok(Pinned { serving: self, generation, good, shadow })
+        Ok(Pinned::new(self, generation, good, shadow))
     }
 
     /// Picks the version for a device, and runs it.
@@ -228,8 +306,16 @@ impl Serving {
         self.routes.load().as_ref().map(|routes| Arc::clone(&routes.main))
     }
 
+    /// Returns whether a request would be answered now.
+    pub(crate) fn serves(&self) -> bool {
+        let routes = self.routes.load();
+        let good = |generation: &Arc<Generation>| generation.bad().is_none();
+        routes.as_ref().is_some_and(|routes| good(&routes.main) || routes.good.as_ref().is_some_and(good))
+    }
+
     pub(super) fn publish(&self, routes: Option<Routes>) {
         self.routes.store(routes.map(Arc::new));
+        self.changed.notify_one();
     }
 
     pub(super) fn clock(&self) -> &Arc<dyn Clock> {
@@ -275,7 +361,11 @@ impl Serving {
         inputs.score.or_else(|| inputs.drift.score())
     }
 
-    fn saw(&self, views: &[TensorView<'_>]) {
+    pub(super) fn count_fall_back(&self) {
+        self.fell_back.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn saw(&self, views: &[TensorView<'_>]) {
         let mut inputs = self.inputs();
         inputs.profile.record(views);
         inputs.drift.record(views);
@@ -286,59 +376,6 @@ impl Serving {
     }
 }
 
-/// A request's version, picked once.
-#[derive(Debug)]
-pub struct Pinned<'a> {
-    serving: &'a Serving,
-    generation: Arc<Generation>,
-    good: Option<Arc<Generation>>,
-    shadow: Option<Arc<Generation>>,
-}
-
-impl Pinned<'_> {
-    /// Returns the version.
-    #[must_use]
-    pub const fn generation(&self) -> &Arc<Generation> {
-        &self.generation
-    }
-
-    /// Runs the version; `waited` is how long the request waited before, and is only counted.
-    ///
-    /// # Errors
-    /// [`ServeError::Run`] when it has no answer, and neither has the last known good version if this one is on trial.
-    pub fn run(self, inputs: &[TensorView<'_>], waited: Duration) -> Result<Answer, ServeError> {
-        let clock = &*self.serving.clock;
-        match self.generation.run(inputs, waited, clock) {
-            Ok(outputs) => {
-                self.serving.saw(inputs);
-                if let Some(shadow) = &self.shadow {
-                    self.serving.side.offer(inputs, &outputs, shadow, shadow);
-                } else if let Some(good) = &self.good {
-                    self.serving.side.offer(inputs, &outputs, good, &self.generation);
-                }
-                Ok(Answer { outputs, generation: self.generation, fell_back: false })
-            }
-            Err(error) => {
-                let cause = error.cause();
-                let is_input = matches!(error, RunError::Input(_));
-                let Some(good) = self.good else {
-                    if is_input {
-                        self.generation.forgive(cause);
-                    }
-                    return Err(failed(&self.generation, error));
-                };
-                let outputs = good.run(inputs, waited, clock).map_err(|error| {
-                    self.generation.forgive(cause);
-                    failed(&good, error)
-                })?;
-                self.serving.fell_back.fetch_add(1, Ordering::Relaxed);
-                self.serving.saw(inputs);
-                Ok(Answer { outputs, generation: good, fell_back: true })
-            }
-        }
-    }
-}
-
-fn failed(generation: &Generation, source: RunError) -> ServeError {
+pub(super) fn failed(generation: &Generation, source: RunError) -> ServeError {
     ServeError::Run { version: generation.version().to_string(), source }
 }

@@ -40,15 +40,8 @@ struct Queue {
     shift: u64,
 }
 
-fn of_view(view: &TensorView<'_>) -> usize {
-    match view.values::<String>() {
-        Some(all) => all.iter().map(|text| text.len() + size_of::<String>()).sum(),
-        None => view.len() * view.element_type().size_bytes(),
-    }
-}
-
 fn bytes_of(tensor: &Tensor) -> usize {
-    of_view(&tensor.view())
+    tensor.view().bytes()
 }
 
 impl Side {
@@ -68,7 +61,8 @@ impl Side {
         other: &Arc<Generation>,
         on_trial: &Arc<Generation>,
     ) {
-        let bytes = inputs.iter().map(of_view).sum::<usize>() + outputs.iter().map(bytes_of).sum::<usize>();
+        let bytes =
+            inputs.iter().map(TensorView::bytes).sum::<usize>() + outputs.iter().map(bytes_of).sum::<usize>();
         let full = |queue: &Queue| {
             queue.samples.len() >= self.most || bytes > self.most_bytes.saturating_sub(queue.bytes)
         };

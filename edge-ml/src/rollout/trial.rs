@@ -1,18 +1,14 @@
 //! A candidate on trial: opened, put where it belongs in each stage, judged, committed or rolled back.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::divergence::divergence;
 use super::evidence::{Case, Verdict, judge};
-use super::generation::{Generation, panic_text};
+use super::generation::Generation;
 use super::lifecycle::{LOOK, Lifecycle, Next, report};
+use super::opening::{Opening, Order};
 use super::serving::{Routes, Share};
-use crate::registry::{
-    Candidate, Entry, ModelFile, Opened, Policy, RegistryError, Rejected, Stage, StageRule,
-};
-use crate::tensor::Tensor;
+use crate::registry::{Candidate, Entry, Policy, RegistryError, Rejected, Stage, StageRule};
 
 /// After so long in service a start is not held against a candidate any more.
 const SURVIVED: Duration = Duration::from_secs(600);
@@ -33,85 +29,73 @@ impl Lifecycle {
     pub(super) fn start(&mut self, candidate: &Candidate, now: Instant) -> Result<Next, RegistryError> {
         let Some(entry) = self.registry.record().candidate_entry().cloned() else { return Ok(Next::Again) };
         let policy = entry.desired.policy;
-        if candidate.starts >= policy.starts {
-            self.withdraw(format!("the process ended {} times while it was on trial", candidate.starts));
-            return Ok(Next::Again);
-        }
-        // On the disk before anything of it runs: a model that ends the process is not started for ever.
-        self.change_candidate(|candidate| candidate.starts += 1)?;
-        let opened = match self.open(&entry) {
-            Ok(opened) => opened,
-            Err((true, _)) => {
-                self.change_candidate(|candidate| candidate.stage = Stage::Fetch)?;
+        let opening = match self.opening.take().filter(|opening| opening.generation == entry.generation) {
+            Some(opening) => opening,
+            None if candidate.starts >= policy.starts => {
+                self.withdraw(format!("the process ended {} times while it was on trial", candidate.starts));
                 return Ok(Next::Again);
             }
-            Err((false, reason)) => {
+            None => {
+                // On the disk before anything of it runs: a model that ends the process is not started for ever.
+                self.change_candidate(|candidate| candidate.starts += 1)?;
+                match self.begin(entry, true) {
+                    Ok(opening) => opening,
+                    Err((true, _)) => {
+                        self.change_candidate(|candidate| candidate.stage = Stage::Fetch)?;
+                        return Ok(Next::Again);
+                    }
+                    Err((false, reason)) => {
+                        self.withdraw(reason);
+                        return Ok(Next::Again);
+                    }
+                }
+            }
+        };
+        let generation = match opening.wait(self.patience) {
+            Some(Ok(generation)) => Arc::new(generation),
+            Some(Err(reason)) => {
                 self.withdraw(reason);
                 return Ok(Next::Again);
             }
+            None if now.saturating_duration_since(opening.began) > self.open_limit => {
+                let limit = self.open_limit.as_secs_f64();
+                self.withdraw(format!("it was not opened and tried within {limit} s"));
+                return Ok(Next::Again);
+            }
+            None => {
+                self.opening = Some(opening);
+                self.waits_for = Some("it is being opened and tried".into());
+                return Ok(Next::Wait(Duration::from_millis(20)));
+            }
         };
-        let (generation, opened) = opened;
-        if let Err(reason) = self.try_golden(&generation, &opened) {
-            self.withdraw(reason);
-            return Ok(Next::Again);
-        }
         let stage = match candidate.stage {
             Stage::Fetch | Stage::Check => self.after(Stage::Check, &policy),
             stage => stage,
         };
-        let generation = Arc::new(generation);
         self.trial = Some(Trial { generation, policy, stage, since: now, started: now, survived: false });
         self.enter(stage, now)?;
         Ok(Next::Again)
     }
 
-    /// Opens a version; an error says whether its file is to be fetched again, and why.
-    pub(super) fn open(&self, entry: &Entry) -> Result<(Generation, Opened), (bool, String)> {
-        let bytes = self.registry.load(entry).map_err(|error| {
+    /// Begins to open a version; an error says whether its file is to be fetched again, and why.
+    fn begin(&self, entry: Entry, tries: bool) -> Result<Opening, (bool, String)> {
+        let bytes = self.registry.load(&entry).map_err(|error| {
             let again = matches!(
                 error,
                 RegistryError::Absent | RegistryError::Checksum { .. } | RegistryError::TooLong { .. }
             );
             (again, report(&error))
         })?;
-        let desired = &entry.desired;
-        let file = ModelFile {
-            model: &desired.model,
-            version: &desired.version,
-            bytes: &bytes,
-            mapping: desired.mapping.as_ref(),
-        };
-        let attempt = catch_unwind(AssertUnwindSafe(|| {
-            let mut opened = self.factory.open(&file).map_err(|error| report(&error))?;
-            let prototype = opened.model.fork();
-            let model = std::mem::replace(&mut opened.model, prototype);
-            Ok((model, opened))
-        }));
-        let attempt = attempt.unwrap_or_else(|panic| {
-            Err(format!("the engine panicked while it opened it: {}", panic_text(&*panic)))
-        });
-        let (model, opened) = attempt.map_err(|reason| (false, reason))?;
-        let limit = desired.policy.time_limit();
-        let generation =
-            Generation::new(entry.generation, desired.version.clone(), desired.sha256, limit, model);
-        Ok((generation, opened))
+        let (factory, clock) = (Arc::clone(&self.factory), Arc::clone(self.serving.clock()));
+        let alive = Arc::clone(&self.openings);
+        Opening::begin(Order { entry, bytes, factory, clock, tries, alive }).map_err(|reason| (false, reason))
     }
 
-    fn try_golden(&self, generation: &Generation, opened: &Opened) -> Result<(), String> {
-        for (place, golden) in opened.golden.iter().enumerate() {
-            let views: Vec<_> = golden.inputs.iter().map(Tensor::view).collect();
-            let answer = generation.run(&views, Duration::ZERO, &**self.serving.clock());
-            let outputs =
-                answer.map_err(|error| format!("golden sample {place} has no answer: {}", report(&error)))?;
-            let apart = divergence(&outputs, &golden.outputs);
-            if apart > golden.tolerance {
-                let most = golden.tolerance;
-                return Err(format!(
-                    "golden sample {place} is {apart:.6} from what is expected, allowed are {most}"
-                ));
-            }
-        }
-        Ok(())
+    /// Opens a version that served before, and waits for it.
+    pub(super) fn open(&self, entry: &Entry) -> Result<Generation, String> {
+        let opening = self.begin(entry.clone(), false).map_err(|(_, reason)| reason)?;
+        let late = || format!("it was not opened within {} s", self.open_limit.as_secs_f64());
+        opening.wait(self.open_limit).unwrap_or_else(|| Err(late()))
     }
 
     fn after(&self, stage: Stage, policy: &Policy) -> Stage {

@@ -1,20 +1,21 @@
 //! A model as an endpoint of the gateway, and as the source of its results.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use edge_core::{
     BatchLimit, BoxError, DeviceId, Endpoint, EndpointError, EndpointId, Message, MessageBuilder, ModuleId,
-    Origin, Outcome, PortName, Report, Session, Stored, SystemKey,
+    Origin, Outcome, PortName, Session, Stored, SystemKey,
 };
 use tokio::sync::Notify;
 
 use super::ModelPool;
-use crate::model::RunError;
+use super::made::{EndpointStats, Made, OnError};
+use super::memo::{Sent, Translated, key};
+use super::{fixed, versions};
+use crate::rollout::Serving;
 use crate::tensor::Tensor;
 
 /// From a message to the inputs of a model, and from its outputs to a message.
@@ -34,19 +35,20 @@ pub trait Translate: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Why there is none.
     fn result(&self, message: &Message, outputs: &[Tensor]) -> Result<MessageBuilder, BoxError>;
+
+    /// Returns what happens to a message without a result, where that is not left to the endpoint.
+    fn on_error(&self) -> Option<OnError> {
+        None
+    }
 }
 
-/// What happens to a message that the model has no result for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnError {
-    /// It is rejected: the gateway sets it aside, with the reason.
-    #[default]
-    DeadLetter,
-    /// It leaves by the output as it came, with the reason in the property `inferenceError`.
-    PassThrough,
-    /// It is dropped, and counted by [`ModelEndpoint::dropped`].
-    Drop,
+/// What runs the model.
+#[derive(Debug)]
+enum Server {
+    /// One pool, replaced by hand.
+    Fixed { pool: RwLock<ModelPool>, translate: Arc<dyn Translate> },
+    /// The versions of a model, each with its mapping and its threads.
+    Versions(Arc<Serving>),
 }
 
 /// A model as the input of a module: takes what routes lead to `/modules/<model>/inputs/<input>`, and sends results as
@@ -55,56 +57,24 @@ pub enum OnError {
 /// A message is accepted only when its result has been taken by the gateway, as durably as the gateway takes anything:
 /// none is lost. A result has an id made of the message's route, place, time and content. A message that comes again in
 /// the same process has its result sent once; when the process ends between the result's acceptance and the message's,
-/// the result comes twice, with the same `messageId`.
+/// the result comes twice, with the same `messageId`, which windows recognise by `distinct = "$messageId"`.
 ///
-/// While no session is connected, or the model is bad, messages wait in their queue.
+/// While no session is connected, no version serves, or the model is bad, messages wait in their queue.
 #[derive(Debug)]
 pub struct ModelEndpoint {
     id: EndpointId,
     output: PortName,
-    translate: Arc<dyn Translate>,
     on_error: OnError,
-    pool: RwLock<ModelPool>,
+    server: Server,
     session: Mutex<Option<(Box<dyn Session>, Origin)>>,
     changed: Notify,
     sent: Mutex<Sent>,
-    /// Inputs of messages that may come again: each is translated once, since windows remember what they were given.
-    translated: Mutex<HashMap<u128, Option<Vec<Tensor>>>>,
-    dropped: AtomicU64,
-    passed: AtomicU64,
+    translated: Mutex<Translated>,
+    stats: Mutex<EndpointStats>,
 }
 
-/// Ids of results that were taken lately.
-#[derive(Debug, Default)]
-struct Sent {
-    known: HashSet<u128>,
-    order: VecDeque<u128>,
-}
-
-/// How many results are remembered: more than one batch of each of the ten priorities.
-const REMEMBERED: usize = 16_384;
-
-impl Sent {
-    fn insert(&mut self, id: u128) {
-        if self.known.insert(id) {
-            self.order.push_back(id);
-        }
-        if self.order.len() > REMEMBERED {
-            self.order.pop_front().map(|oldest| self.known.remove(&oldest));
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What a message came to.
-enum Made {
-    /// A result to send.
-    Result(MessageBuilder),
-    /// Nothing to send.
-    Nothing(Outcome),
 }
 
 impl ModelEndpoint {
@@ -113,26 +83,45 @@ impl ModelEndpoint {
     pub fn new(
         device: &DeviceId,
         model: &ModuleId,
-        (input, output): (&PortName, PortName),
+        ports: (&PortName, PortName),
         pool: ModelPool,
         translate: Arc<dyn Translate>,
+    ) -> Self {
+        Self::serving(device, model, ports, Server::Fixed { pool: RwLock::new(pool), translate })
+    }
+
+    /// Returns the endpoint of the input `input` of `model`, whose messages are answered by the versions of the model: by
+    /// which depends on the message's device. Each version has the mapping that its factory gave it.
+    #[must_use]
+    pub fn of_versions(
+        device: &DeviceId,
+        model: &ModuleId,
+        ports: (&PortName, PortName),
+        versions: Arc<Serving>,
+    ) -> Self {
+        Self::serving(device, model, ports, Server::Versions(versions))
+    }
+
+    fn serving(
+        device: &DeviceId,
+        model: &ModuleId,
+        (input, output): (&PortName, PortName),
+        server: Server,
     ) -> Self {
         Self {
             id: EndpointId::module_input(device, model, input),
             output,
-            translate,
             on_error: OnError::default(),
-            pool: RwLock::new(pool),
+            server,
             session: Mutex::default(),
             changed: Notify::new(),
             sent: Mutex::default(),
             translated: Mutex::default(),
-            dropped: AtomicU64::new(0),
-            passed: AtomicU64::new(0),
+            stats: Mutex::default(),
         }
     }
 
-    /// Sets what happens to a message that the model has no result for.
+    /// Sets what happens to a message that the model has no result for, where its mapping does not say it.
     #[must_use]
     pub fn on_error(mut self, on_error: OnError) -> Self {
         self.on_error = on_error;
@@ -146,124 +135,80 @@ impl ModelEndpoint {
         self.changed.notify_one();
     }
 
-    /// Puts another model in the place of the one that serves; batches that have begun end with the one before.
-    pub fn replace(&self, pool: ModelPool) {
-        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = pool;
-        self.changed.notify_one();
+    /// Puts another model in the place of the one that serves; batches that have begun end with the one before. It does
+    /// nothing to an endpoint of versions.
+    pub fn replace(&self, other: ModelPool) {
+        if let Server::Fixed { pool, .. } = &self.server {
+            *pool.write().unwrap_or_else(PoisonError::into_inner) = other;
+            self.changed.notify_one();
+        }
     }
 
-    /// Returns the pool that serves.
+    /// Returns the pool that serves; `None` for an endpoint of versions.
     #[must_use]
-    pub fn pool(&self) -> ModelPool {
-        self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn pool(&self) -> Option<ModelPool> {
+        match &self.server {
+            Server::Fixed { pool, .. } => Some(pool.read().unwrap_or_else(PoisonError::into_inner).clone()),
+            Server::Versions(_) => None,
+        }
     }
 
-    /// Returns how many messages were dropped since there was no result for them.
+    /// Returns what became of the messages.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
+    pub fn stats(&self) -> EndpointStats {
+        lock(&self.stats).clone()
     }
 
-    /// Returns how many messages left as they came since there was no result for them.
-    #[must_use]
-    pub fn passed(&self) -> u64 {
-        self.passed.load(Relaxed)
+    /// Returns whether a message could be answered now.
+    fn serves(&self) -> bool {
+        match &self.server {
+            Server::Fixed { pool, .. } => pool.read().unwrap_or_else(PoisonError::into_inner).bad().is_none(),
+            Server::Versions(versions) => versions.serves(),
+        }
     }
 
-    /// Returns what becomes of a message that there is no result for.
-    fn without_result(&self, message: &Message, error: &(dyn std::error::Error + 'static)) -> Made {
-        let reason = Report(error).to_string();
-        match self.on_error {
-            OnError::DeadLetter => Made::Nothing(Outcome::Rejected { reason }),
-            OnError::Drop => {
-                self.dropped.fetch_add(1, Relaxed);
-                Made::Nothing(Outcome::Accepted)
+    /// Runs the model on the messages, and returns what each came to; `None` when there is no model.
+    async fn infer(&self, batch: &[(u128, Stored)]) -> Option<Vec<Made>> {
+        match &self.server {
+            Server::Fixed { translate, .. } => {
+                let pool = self.pool()?;
+                Some(fixed::infer(&pool, translate, &self.translated, self.on_error, batch).await)
             }
-            OnError::PassThrough => {
-                self.passed.fetch_add(1, Relaxed);
-                let mut builder = message.to_builder();
-                builder.set_property("inferenceError", Some(&reason));
-                Made::Result(builder)
-            }
-        }
-    }
-
-    fn made(&self, message: &Message, answer: Result<Vec<Tensor>, RunError>) -> Made {
-        match answer {
-            Ok(outputs) => match self.translate.result(message, &outputs) {
-                Ok(builder) => Made::Result(builder),
-                Err(error) => self.without_result(message, &*error),
-            },
-            // Another message was at fault, or none: this one waits for a model that is not bad.
-            Err(RunError::Bad { .. }) => Made::Nothing(Outcome::Released),
-            Err(error) => self.without_result(message, &error),
-        }
-    }
-
-    /// Returns the inputs for a message, which are the same when it comes again.
-    fn inputs(&self, key: u128, message: &Message) -> Result<Option<Vec<Tensor>>, BoxError> {
-        if let Some(inputs) = lock(&self.translated).get(&key) {
-            return Ok(inputs.clone());
-        }
-        let inputs = self.translate.inputs(message)?;
-        let mut translated = lock(&self.translated);
-        // What was left by messages that expired in their queue makes room.
-        if translated.len() >= REMEMBERED {
-            translated.clear();
-        }
-        translated.insert(key, inputs.clone());
-        Ok(inputs)
-    }
-
-    /// Forgets the inputs of messages that do not come again.
-    fn forget(&self, keys: &[u128], outcomes: &[Outcome]) {
-        let mut translated = lock(&self.translated);
-        for (key, outcome) in keys.iter().zip(outcomes) {
-            if *outcome != Outcome::Released {
-                translated.remove(key);
+            Server::Versions(versions) => {
+                versions::infer(versions, &self.translated, self.on_error, batch).await
             }
         }
     }
 
-    /// Runs the model on the messages, and returns what each came to.
-    async fn infer(&self, batch: &[(u128, Stored)]) -> Vec<Made> {
-        let pool = self.pool();
-        let mut asked = Vec::with_capacity(batch.len());
-        for (key, stored) in batch {
-            asked.push(match self.inputs(*key, &stored.message) {
-                Ok(Some(inputs)) => Ok(pool.submit(inputs).await),
-                Ok(None) => Err(Made::Nothing(Outcome::Accepted)),
-                Err(error) => Err(self.without_result(&stored.message, &*error)),
-            });
+    /// Sends results and what passes, and waits until the gateway has taken them; returns whose they are.
+    async fn publish(&self, keys: &[u128], made: &mut [Made]) -> Result<Vec<u128>, EndpointError> {
+        let (mut messages, mut sent) = (Vec::new(), Vec::new());
+        let receipt = {
+            let mut session = lock(&self.session);
+            let Some((session, origin)) = session.as_mut() else { return Err(EndpointError::Absent) };
+            for (key, made) in keys.iter().zip(made) {
+                let Some(mut builder) = made.take_message() else { continue };
+                builder.set_system(SystemKey::MessageId, &format!("{key:032x}"));
+                origin.stamp(&mut builder, Some(&self.output));
+                messages.push(builder.build());
+                sent.push(*key);
+            }
+            if messages.is_empty() {
+                return Ok(sent);
+            }
+            session.publish(messages)
+        };
+        match receipt.await {
+            Ok(_) => Ok(sent),
+            Err(error) => {
+                if matches!(error, edge_core::StoreError::Closed) {
+                    // The session is over; somebody connects another.
+                    *lock(&self.session) = None;
+                }
+                Err(EndpointError::Interrupted { source: error.into() })
+            }
         }
-        let mut made = Vec::with_capacity(batch.len());
-        for ((_, stored), asked) in batch.iter().zip(asked) {
-            made.push(match asked {
-                Ok(ticket) => self.made(&stored.message, ticket.answer().await),
-                Err(made) => made,
-            });
-        }
-        made
     }
-}
-
-/// Returns what identifies a message across tries.
-fn key(id: &EndpointId, stored: &Stored) -> u128 {
-    // FNV-1a of 128 bits: all parts are the gateway's own, and nobody gains by two that are equal.
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
-    let mut eat = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u128::from(*byte)).wrapping_mul(PRIME);
-        }
-    };
-    eat(id.as_str().as_bytes());
-    eat(&[0]);
-    eat(stored.route.as_str().as_bytes());
-    eat(&stored.offset.to_le_bytes());
-    eat(&stored.enqueued.as_unix_ms().to_le_bytes());
-    eat(stored.message.encoded());
-    hash
 }
 
 #[async_trait]
@@ -273,62 +218,53 @@ impl Endpoint for ModelEndpoint {
     }
 
     fn batch_limit(&self) -> BatchLimit {
-        let options = *self.pool().options();
+        let options = match &self.server {
+            Server::Fixed { pool, .. } => *pool.read().unwrap_or_else(PoisonError::into_inner).options(),
+            Server::Versions(versions) => *versions.pools(),
+        };
         let threads = options.threads.get();
         let messages = options.max_batch.get().saturating_mul(threads).min(options.max_requests.get());
         BatchLimit::new(NonZeroUsize::new(messages).unwrap_or(NonZeroUsize::MIN), 16 << 20)
     }
 
     async fn send(&self, batch: &[Stored]) -> Result<Vec<Outcome>, EndpointError> {
-        if lock(&self.session).is_none() || self.pool().bad().is_some() {
+        if lock(&self.session).is_none() || !self.serves() {
             return Err(EndpointError::Absent);
         }
         let keys: Vec<_> = batch.iter().map(|stored| key(&self.id, stored)).collect();
         let is_new: Vec<_> = {
             let sent = lock(&self.sent);
-            keys.iter().map(|key| !sent.known.contains(key)).collect()
+            keys.iter().map(|key| !sent.contains(*key)).collect()
         };
         let of_new = keys.iter().zip(batch).zip(&is_new).filter(|(_, new)| **new);
         let new: Vec<_> = of_new.map(|((key, stored), _)| (*key, stored.clone())).collect();
-        let mut made = self.infer(&new).await.into_iter();
-        let mut outcomes = Vec::with_capacity(batch.len());
-        let (mut results, mut sent) = (Vec::new(), Vec::new());
-        let receipt = {
-            let mut session = lock(&self.session);
-            let Some((session, origin)) = session.as_mut() else { return Err(EndpointError::Absent) };
-            for (key, is_new) in keys.iter().zip(is_new) {
-                let made = if is_new { made.next() } else { None };
-                outcomes.push(match made {
-                    None => Outcome::Accepted,
-                    Some(Made::Nothing(outcome)) => outcome,
-                    Some(Made::Result(mut builder)) => {
-                        builder.set_system(SystemKey::MessageId, &format!("{key:032x}"));
-                        origin.stamp(&mut builder, Some(&self.output));
-                        results.push(builder.build());
-                        sent.push(*key);
-                        Outcome::Accepted
-                    }
-                });
+        let mut answers = self.infer(&new).await.ok_or(EndpointError::Absent)?.into_iter();
+        let made = is_new
+            .into_iter()
+            .map(|is_new| if is_new { answers.next().unwrap_or(Made::Later) } else { Made::Repeated });
+        let mut made: Vec<_> = made.collect();
+        let sent = self.publish(&keys, &mut made).await?;
+        // From here to the answer nothing waits: what is counted is what the gateway hears.
+        let (mut known, mut translated, mut stats) =
+            (lock(&self.sent), lock(&self.translated), lock(&self.stats));
+        sent.into_iter().for_each(|key| known.insert(key));
+        let settle = |(key, made): (&u128, Made)| {
+            if !matches!(made, Made::Later) {
+                translated.forget(*key);
             }
-            if results.is_empty() { None } else { Some(session.publish(results)) }
+            made.settle(&mut stats)
         };
-        if let Some(receipt) = receipt {
-            if let Err(error) = receipt.await {
-                if matches!(error, edge_core::StoreError::Closed) {
-                    // The session is over; somebody connects another.
-                    *lock(&self.session) = None;
-                }
-                return Err(EndpointError::Interrupted { source: error.into() });
-            }
-            let mut known = lock(&self.sent);
-            sent.into_iter().for_each(|key| known.insert(key));
-        }
-        self.forget(&keys, &outcomes);
-        Ok(outcomes)
+        Ok(keys.iter().zip(made).map(settle).collect())
     }
 
     async fn ready(&self) {
-        self.changed.notified().await;
+        match &self.server {
+            Server::Fixed { .. } => self.changed.notified().await,
+            Server::Versions(versions) => tokio::select! {
+                () = self.changed.notified() => {}
+                () = versions.changed() => {}
+            },
+        }
     }
 
     async fn close(&self) {

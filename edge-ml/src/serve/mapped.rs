@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use edge_core::{BoxError, Message, MessageBuilder};
 
-use super::Translate;
-use crate::mapping::{Mapping, MappingWindows};
+use super::{OnError, Translate};
+use crate::mapping::{Mapping, MappingWindows, OnMapError};
 use crate::tensor::Tensor;
 
 /// A [`Mapping`] with its windows, for a [`ModelEndpoint`](super::ModelEndpoint).
@@ -32,5 +32,13 @@ impl Translate for Mapped {
 
     fn result(&self, message: &Message, outputs: &[Tensor]) -> Result<MessageBuilder, BoxError> {
         Ok(self.mapping.result(message, outputs)?)
+    }
+
+    fn on_error(&self) -> Option<OnError> {
+        self.mapping.declared_on_error().map(|on_error| match on_error {
+            OnMapError::DeadLetter => OnError::DeadLetter,
+            OnMapError::Pass => OnError::PassThrough,
+            OnMapError::Drop => OnError::Drop,
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::PoolStats;
-use super::driver::{Job, Shared};
+use super::driver::{Job, Reply, Shared, Spent};
 use crate::model::{InferenceModel, RunError};
 use crate::signature::Signature;
 use crate::tensor::Tensor;
@@ -135,10 +135,20 @@ impl ModelPool {
     /// # Cancel safety
     /// Cancel-safe: dropped while it waits, nothing was asked for.
     pub async fn submit(&self, inputs: Vec<Tensor>) -> Ticket {
+        self.ask(inputs, false).await
+    }
+
+    /// As [`ModelPool::submit`]; `alone` asks for a run that no other request shares.
+    pub(crate) async fn ask(&self, inputs: Vec<Tensor>, alone: bool) -> Ticket {
         let (reply, answer) = oneshot::channel();
         let place = self.0.places.clone().acquire_owned().await.ok();
-        self.0.shared.push(Job::new(inputs, reply, place));
+        self.0.shared.push(Job::new(inputs, reply, place, alone));
         Ticket { pool: self.clone(), answer }
+    }
+
+    /// Returns how many threads have not ended.
+    pub(crate) fn threads(&self) -> usize {
+        self.0.shared.alive()
     }
 
     /// Runs the model on one tensor for each input.
@@ -158,7 +168,7 @@ impl ModelPool {
 #[must_use = "the answer is lost with the ticket"]
 pub struct Ticket {
     pool: ModelPool,
-    answer: oneshot::Receiver<Result<Vec<Tensor>, RunError>>,
+    answer: oneshot::Receiver<Reply>,
 }
 
 impl Ticket {
@@ -170,6 +180,11 @@ impl Ticket {
     /// # Cancel safety
     /// Cancel-safe: dropped, the model may run all the same, and nobody hears of it.
     pub async fn answer(self) -> Result<Vec<Tensor>, RunError> {
+        self.timed().await.0
+    }
+
+    /// Waits for the answer, and returns what it cost too.
+    pub(crate) async fn timed(self) -> (Result<Vec<Tensor>, RunError>, Spent) {
         self.pool.0.shared.answer(self.answer).await
     }
 }

@@ -165,6 +165,14 @@ impl<'a> TensorView<'a> {
         T::look(self.data)
     }
 
+    /// Returns how many bytes the elements have.
+    pub(crate) fn bytes(&self) -> usize {
+        match self.values::<String>() {
+            Some(all) => all.iter().map(|text| text.len() + size_of::<String>()).sum(),
+            None => self.len() * self.element_type().size_bytes(),
+        }
+    }
+
     /// Returns a tensor with a copy of the elements.
     #[must_use]
     pub fn to_tensor(&self) -> Tensor {

@@ -86,7 +86,7 @@ __factory_cases! { __factory_index! [] }
 fn open(factory: &dyn ModelFactory, bytes: &[u8]) -> Result<Opened, OpenError> {
     let model: ModelName = "kit".parse().expect("the text is a name");
     let version: VersionName = "1".parse().expect("the text is a name");
-    factory.open(&ModelFile { model: &model, version: &version, bytes, mapping: None })
+    factory.open(&ModelFile { model: &model, version: &version, bytes, mapping: None, golden: None })
 }
 
 fn answer(opened: &mut Opened, inputs: &[Tensor]) -> Vec<Tensor> {

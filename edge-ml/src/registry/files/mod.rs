@@ -8,8 +8,22 @@ use std::path::Path;
 
 pub(crate) use disk::DiskFiles;
 
+/// What holds a folder.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "it is held, and not looked at")] Option<std::fs::File>);
+
+impl Lock {
+    /// Returns what holds nothing.
+    #[cfg(test)]
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+}
+
 /// The file calls of a registry, so that tests can put a crash between any two of them.
 pub(crate) trait Files: fmt::Debug + Send + Sync + 'static {
+    /// Takes a folder for this process, until what is returned is dropped; `None` when somebody has it.
+    fn lock(&self, dir: &Path) -> io::Result<Option<Lock>>;
     /// Makes a folder and those above it.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Returns the names of the files in a folder with their sizes, in no order.

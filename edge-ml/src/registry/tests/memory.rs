@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::registry::files::Files;
+use crate::registry::files::{Files, Lock};
 
 #[derive(Clone, Debug, Default)]
 struct Image {
@@ -104,6 +104,10 @@ fn missing() -> io::Error {
 }
 
 impl Files for MemoryFiles {
+    fn lock(&self, _: &Path) -> io::Result<Option<Lock>> {
+        Ok(Some(Lock::none()))
+    }
+
     fn create_dir(&self, _dir: &Path) -> io::Result<()> {
         Ok(())
     }

@@ -96,7 +96,8 @@ impl World {
         let (name, disk) = ("m".parse().unwrap(), Arc::new(files.clone()));
         let registry = Registry::open_on(disk, Path::new("/models"), name, options).unwrap();
         let serving = Arc::new(Serving::new(Arc::new(clock.clone()), ServingLimits::default()));
-        let life = Lifecycle::new(registry, Arc::new(Scripts(clock.clone())), Arc::clone(&serving));
+        let mut life = Lifecycle::new(registry, Arc::new(Scripts(clock.clone())), Arc::clone(&serving));
+        life.patience = Duration::from_secs(60);
         Self { files, clock, life, serving, requests: 0 }
     }
 
