@@ -19,7 +19,9 @@
 //! - The files take at most `max_bytes` and one segment, at every moment. What has no room is refused, or makes room, as
 //!   its target says, see [`Overflow`](edge_core::Overflow): counted and noted in
 //!   the log right behind the batches that needed it, and before their senders hear of them.
-//! - A full disk refuses what comes, keeps what is there, and is left behind when space returns, in order. A failed
+//! - A full disk refuses what comes, keeps what is there, and is left behind when space returns, in order: from
+//!   elsewhere, or by what is settled and expires. What left to make room for a batch stays on the disk until the batch is
+//!   written. A failed
 //!   sync poisons the store: nobody knows any more what is on the disk, and it says so until it is opened again.
 //! - Damage is found by checksums, named, copied to the folder `damaged`, and read past. How many entries of which
 //!   queue it has cost is known exactly, because offsets are dense.

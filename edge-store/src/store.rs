@@ -60,7 +60,7 @@ const LOCK: &str = "lock";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SegmentStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     reads: mpsc::Sender<Job>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }

@@ -133,6 +133,11 @@ impl Extents {
     }
 
     /// Returns the extents that reach into the range.
+    pub(crate) fn within(&self, from: u64, to: u64) -> impl Iterator<Item = &Extent> {
+        self.extents.range(self.at(from)..).take_while(move |extent| extent.first < to)
+    }
+
+    /// Returns the extents that reach into the range.
     pub(crate) fn within_mut(&mut self, from: u64, to: u64) -> impl Iterator<Item = &mut Extent> {
         let at = self.at(from);
         self.extents.range_mut(at..).take_while(move |extent| extent.first < to)

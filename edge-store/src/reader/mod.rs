@@ -1,6 +1,8 @@
 //! The thread that reads entries back which are no longer in memory.
 
 mod segment;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::sync::Arc;

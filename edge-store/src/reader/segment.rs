@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use edge_core::Message;
+use edge_core::{Message, Offset};
 
 use super::Reader;
 use crate::fs::FsFile;
@@ -86,44 +86,54 @@ impl Reader {
             expected = place.to;
         }
         self.buffer = walker.into_buffer();
-        found.batch.next = expected;
-        self.hand_over(queue, place.segment, stopped_at, copied, found);
+        if !self.hand_over(queue, place.segment, stopped_at, expected, copied, found) {
+            // What could not be read here was moved before it could not: it is read there.
+            found.go_back(&mark);
+            return Err(io::ErrorKind::NotFound.into());
+        }
         Ok(stopped_at.is_none())
     }
 
+    /// Adds what was read, up to `next`, and gives up what was not; returns `false`, and does nothing, when some of that
+    /// stands elsewhere by now.
     fn hand_over(
         &self,
         queue: u32,
         segment: u64,
         stopped_at: Option<u64>,
+        next: Offset,
         mut copied: Copied,
         found: &mut Found,
-    ) {
+    ) -> bool {
         let bytes = Bytes::from(std::mem::take(&mut copied.bytes));
-        let mut state = self.shared.lock();
+        let mut decoded = Vec::with_capacity(copied.entries.len());
         for (target, enqueued, range) in std::mem::take(&mut copied.entries) {
             match Message::decode(bytes.slice(range)) {
-                Ok(message) => {
-                    let route = state.route_name(target.route);
-                    found.batch.entries.push(stored(target.offset, enqueued, target.expires, route, message));
-                }
+                Ok(message) => decoded.push((target, enqueued, message)),
                 Err(error) => {
                     tracing::error!(segment, offset = target.offset, %error, "a stored message cannot be read");
                     copied.lose(target.offset, target.offset + 1);
                 }
             }
         }
+        let mut state = self.shared.lock();
+        if copied.lost.iter().any(|&(from, to)| state.has_moved(queue, segment, from, to)) {
+            return false;
+        }
+        for (target, enqueued, message) in decoded {
+            let route = state.route_name(target.route);
+            found.batch.entries.push(stored(target.offset, enqueued, target.expires, route, message));
+        }
         for (from, to) in copied.lost {
             found.batch.damaged +=
-                if self.shared.read_only { to - from } else { state.lose(queue, from, to) };
+                if self.shared.read_only { to - from } else { state.lose(queue, segment, from, to) };
         }
+        found.batch.next = next;
         // Behind its last entry a run may go on in the same segment, but at another place.
         let position = stopped_at.and_then(|position| u32::try_from(position).ok());
-        state.set_cursor(
-            queue,
-            position.map(|position| Cursor { segment, offset: found.batch.next, position }),
-        );
+        state.set_cursor(queue, position.map(|position| Cursor { segment, offset: next, position }));
         self.shared.wake_writer(state);
+        true
     }
 
     fn open_segment(&mut self, number: u64) -> io::Result<Arc<dyn FsFile>> {

@@ -70,6 +70,8 @@ impl Reader {
             let place = {
                 let state = self.shared.lock();
                 state.check_readable()?;
+                // The blocks of a file come back when nobody has it open any more.
+                self.open.retain(|(segment, _)| state.segments.contains_key(segment));
                 state.read_on(queue, &mut found)
             };
             let place = match place {
@@ -107,16 +109,23 @@ impl Reader {
         self.failing.iter().any(|&(failing, times)| failing == segment && times >= MAX_FAILURES)
     }
 
-    /// The file is gone: its entries were trimmed while we looked, or somebody else has removed it.
-    fn missing(&self, queue: u32, place: &OnDisk, found: &mut Found) {
+    /// The file is gone: its entries were trimmed or moved while we looked, or somebody else has removed it.
+    pub(super) fn missing(&self, queue: u32, place: &OnDisk, found: &mut Found) {
         let mut state = self.shared.lock();
-        if state.segments.contains_key(&place.segment) {
-            tracing::error!(segment = %file_name(place.segment), "a segment is missing: its entries are lost");
-            let (from, to) = (place.from, place.to);
-            found.batch.damaged +=
-                if self.shared.read_only { to - from } else { state.lose(queue, from, to) };
-            found.batch.next = place.to;
-            self.shared.wake_writer(state);
+        if !state.segments.contains_key(&place.segment) {
+            return;
         }
+        let &OnDisk { segment, from, to, .. } = place;
+        let lost = if self.shared.read_only {
+            found.batch.next = to;
+            to - from
+        } else {
+            state.lose(queue, segment, from, to)
+        };
+        if lost > 0 {
+            tracing::error!(segment = %file_name(segment), lost, "a segment is missing: its entries are lost");
+        }
+        found.batch.damaged += lost;
+        self.shared.wake_writer(state);
     }
 }

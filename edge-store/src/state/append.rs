@@ -27,6 +27,33 @@ pub(crate) struct Batch {
     pub(crate) bytes: u64,
     pub(crate) level: Durability,
     pub(crate) receipt: Option<ReceiptSender>,
+    /// Where those stood that left to make room for it.
+    pub(crate) cleared: Cleared,
+}
+
+/// The segments out of which entries have left to make room for a batch: until it is on disk they must stay.
+#[derive(Debug, Default)]
+pub(crate) struct Cleared {
+    segments: Vec<u64>,
+    /// Some of them were not on disk: these come to stand in this segment or a later one.
+    newest: Option<u64>,
+}
+
+impl Cleared {
+    pub(crate) fn contains(&self, segment: u64) -> bool {
+        self.newest.is_some_and(|newest| segment >= newest) || self.segments.contains(&segment)
+    }
+
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.segments.append(&mut other.segments);
+        self.newest = self.newest.into_iter().chain(other.newest).min();
+    }
+
+    fn add(&mut self, segment: u64) {
+        if !self.segments.contains(&segment) {
+            self.segments.push(segment);
+        }
+    }
 }
 
 /// For how many messages in a row which targets hold; the one run of most batches needs no memory of its own.
@@ -130,9 +157,7 @@ impl State {
                 self.push(message, bound);
             }
         }
-        if let Some(plan) = plan {
-            self.make_room(plan, gone);
-        }
+        let cleared = plan.map(|plan| self.make_room(plan, gone)).unwrap_or_default();
         self.mail.unwritten_bytes += bytes;
         let (receipt, answer) = match level {
             Durability::Memory => (None, None),
@@ -141,7 +166,7 @@ impl State {
                 (Some(sender), Some(receipt))
             }
         };
-        self.mail.put(Batch { messages, runs, definitions, bytes, level, receipt });
+        self.mail.put(Batch { messages, runs, definitions, bytes, level, receipt, cleared });
         Ok(answer.map_or(Taken::Now(level), Taken::Later))
     }
 
@@ -236,12 +261,18 @@ impl State {
         self.tell(target.queue);
     }
 
-    /// Lets those leave who were found to.
-    fn make_room(&mut self, plan: Plan, gone: &mut Vec<Gone>) {
+    /// Lets those leave who were found to, and returns where they stood.
+    fn make_room(&mut self, plan: Plan, gone: &mut Vec<Gone>) -> Cleared {
+        let mut cleared = Cleared::default();
         for (id, planned) in plan.queues {
             let Some(&number) = self.queue_numbers.get(&id) else { continue };
+            let written = self.queues.get(number as usize).map_or(0, |queue| queue.written);
             for (from, to, cause) in planned.evicted {
                 let freed = self.leave(number, from..to, Exits::all(cause));
+                freed.segments.iter().for_each(|&(segment, _, _)| cleared.add(segment));
+                if to > written {
+                    cleared.newest = Some(self.active);
+                }
                 for one in self.gone(number, &freed.gone, cause) {
                     note_gone(gone, one);
                 }
@@ -250,6 +281,7 @@ impl State {
                 queue.victims_from = queue.victims_from.max(planned.victims_from);
             }
         }
+        cleared
     }
 
     /// Refuses a batch for a queue whose offsets are used up; only a log that was made up gets there.
@@ -359,7 +391,8 @@ impl State {
     /// Lets the writer know of names that no batch uses yet.
     pub(super) fn define(&mut self, definitions: Vec<Definition>) {
         let (messages, runs, level) = (Vec::new(), Runs::default(), Durability::Memory);
-        self.mail.put(Batch { messages, runs, definitions, bytes: 0, level, receipt: None });
+        let cleared = Cleared::default();
+        self.mail.put(Batch { messages, runs, definitions, bytes: 0, level, receipt: None, cleared });
     }
 
     pub(super) fn queue_number(

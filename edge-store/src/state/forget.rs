@@ -77,10 +77,19 @@ impl State {
         Ok(())
     }
 
-    /// Entries are lost to damage; returns how many of them were still there.
-    pub(crate) fn lose(&mut self, number: u32, from: Offset, to: Offset) -> u64 {
-        let freed = self.leave(number, from..to, Exits::all(DropCause::Damaged));
-        freed.gone.iter().map(|(_, entries)| entries).sum()
+    /// What stands of a range in a segment is lost to damage; returns how many entries were still there.
+    ///
+    /// What was moved meanwhile stands elsewhere, and is not lost.
+    pub(crate) fn lose(&mut self, number: u32, segment: u64, from: Offset, to: Offset) -> u64 {
+        let Some(queue) = self.queues.get(number as usize) else { return 0 };
+        let there = queue.extents.within(from, to).filter(|extent| extent.segment == segment);
+        let ranges: Vec<_> = there.map(|extent| from.max(extent.first)..to.min(extent.end())).collect();
+        let mut lost = 0;
+        for range in ranges {
+            let freed = self.leave(number, range, Exits::all(DropCause::Damaged));
+            lost += freed.gone.iter().map(|(_, entries)| entries).sum::<u64>();
+        }
+        lost
     }
 
     /// Takes entries out of a queue, and gives back what they held.
@@ -90,6 +99,9 @@ impl State {
         let freed = queue.leave(offsets.start, offsets.end, exits);
         if queue.head > before || !freed.gone.is_empty() {
             self.tell(number);
+            self.release(&freed);
+        } else if !freed.segments.is_empty() {
+            // The rest of an extent, whose other entries were moved, and of which all had left before.
             self.release(&freed);
         }
         freed

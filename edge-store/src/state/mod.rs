@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::StoreOptions;
 use crate::index::{BoundList, Counts, Extent, Tail};
 
-pub(crate) use append::{Batch, Definition};
+pub(crate) use append::{Batch, Cleared, Definition};
 use keys::Hashers;
 pub(crate) use publish::Indexed;
 pub(crate) use queue::{Cursor, Queue};

@@ -92,11 +92,20 @@ impl State {
         self.segments.range(..self.active).next_back().map(|(&number, _)| number)
     }
 
-    /// A segment file is gone.
-    pub(crate) fn unlinked(&mut self, number: u64) {
-        if let Some(segment) = self.segments.remove(&number) {
-            self.file_bytes -= segment.bytes;
-            self.held_bytes = self.held_bytes.saturating_sub(segment.held());
+    /// A segment file goes; returns what is to be said when it cannot.
+    pub(crate) fn unlinked(&mut self, number: u64) -> Option<Segment> {
+        let segment = self.segments.remove(&number)?;
+        self.file_bytes -= segment.bytes;
+        self.held_bytes = self.held_bytes.saturating_sub(segment.held());
+        Some(segment)
+    }
+
+    /// A segment file that was to go is still there.
+    pub(crate) fn not_unlinked(&mut self, number: u64, segment: Option<Segment>) {
+        if let Some(segment) = segment {
+            self.file_bytes += segment.bytes;
+            self.held_bytes += segment.held();
+            self.segments.insert(number, segment);
         }
     }
 

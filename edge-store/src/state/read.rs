@@ -123,11 +123,19 @@ impl State {
                 }
                 let end = next_extent.map_or(tail_first, |extent| extent.first).min(tail_first);
                 let end = queue.holes.start_after(at).map_or(end, |hole| hole.min(end));
+                // What is lost is a hole, and was counted when it became one: nothing else stands nowhere.
+                tracing::error!(queue = %queue.id, from = at, to = end, "entries stand nowhere");
                 found.batch.damaged += end - at;
                 found.batch.next = end;
             }
         }
         Place::Done
+    }
+
+    /// Returns whether some of the entries that stood in a segment were moved to another one.
+    pub(crate) fn has_moved(&self, number: u32, segment: u64, from: Offset, to: Offset) -> bool {
+        let queue = self.queues.get(number as usize);
+        queue.is_some_and(|queue| queue.extents.within(from, to).any(|extent| extent.segment != segment))
     }
 
     /// Remembers where a reader stopped within a run of entries.

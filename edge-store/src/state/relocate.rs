@@ -1,8 +1,9 @@
 //! Which segment to empty, and what is still wanted of it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use edge_core::{DropCause, Gone, StoreError};
+use edge_core::{DropCause, Gone, Offset, StoreError};
 
 use super::queue::Exits;
 use super::{Indexed, State};
@@ -16,8 +17,8 @@ impl State {
     /// emptied of which at most a quarter is live: for each byte moved at least three come back. Without room, the one
     /// of which least is live, at most seven eighths: one that good there is as long as an eighth of the quota is dead.
     /// What is moved is there twice for a while, and must fit into the one segment above the quota. A segment begins with
-    /// `overhead` bytes that are not gained by moving.
-    pub(crate) fn worth_emptying(&self, pressed: bool, overhead: u64) -> Option<u64> {
+    /// `overhead` bytes that are not gained by moving. Those that are `unmovable` cannot be read.
+    pub(crate) fn worth_emptying(&self, pressed: bool, overhead: u64, unmovable: &[u64]) -> Option<u64> {
         let sealed = self.segments.iter().filter(|(_, segment)| segment.sealed && segment.extents > 0);
         let live: BTreeMap<u64, u64> = sealed.map(|(&number, segment)| (number, segment.live)).collect();
         let size = |number: &u64| self.segments.get(number).map_or(0, |segment| segment.bytes);
@@ -38,7 +39,8 @@ impl State {
         let worth = |number: &u64, live: u64| {
             (live + overhead).saturating_mul(8) <= size(number).saturating_mul(share)
         };
-        let candidates = live.into_iter().filter(|(number, live)| worth(number, *live) && fits(*live));
+        let candidates = live.into_iter().filter(|(number, _)| !unmovable.contains(number));
+        let candidates = candidates.filter(|(number, live)| worth(number, *live) && fits(*live));
         candidates.min_by_key(|(_, live)| *live).map(|(number, _)| number)
     }
 
@@ -82,11 +84,19 @@ impl State {
     }
 
     /// Entries of the segment `from` have been written to the active one too: that is where they are read from now on.
-    pub(crate) fn moved(&mut self, from: u64, entries: &mut [Indexed]) {
+    ///
+    /// What waits before them there and was not moved with them could not be read: it counts as lost to damage, and is
+    /// returned.
+    pub(crate) fn moved(&mut self, from: u64, entries: &mut [Indexed]) -> Vec<Gone> {
         let active = self.active;
+        let mut all = Vec::new();
         entries.sort_unstable_by_key(|entry| (entry.queue, entry.offset));
         for run in entries.chunk_by(|a, b| a.queue == b.queue) {
             let number = run.first().map_or(u32::MAX, |entry| entry.queue);
+            for range in self.passed_over(number, from, run) {
+                let freed = self.leave(number, range, Exits::all(DropCause::Damaged));
+                all.extend(self.gone(number, &freed.gone, DropCause::Damaged));
+            }
             let Some(queue) = self.queues.get_mut(number as usize) else { continue };
             let (head, holes) = (queue.head, &queue.holes);
             let live =
@@ -105,6 +115,28 @@ impl State {
                 self.release_segment(from, 0, true);
             }
         }
+        all
+    }
+
+    /// Returns what the extents of a segment have before and between the entries of a queue that were moved out of it.
+    ///
+    /// Within an extent positions rise with the offsets, so whoever has moved an entry has passed those before it.
+    fn passed_over(&self, number: u32, segment: u64, moved: &[Indexed]) -> Vec<Range<Offset>> {
+        let Some(queue) = self.queues.get(number as usize) else { return Vec::new() };
+        let mut ranges = Vec::new();
+        let mut at = 0;
+        for entry in moved {
+            let extent = queue.extents.reaching_above(entry.offset);
+            let extent = extent.filter(|e| e.segment == segment && e.contains(entry.offset));
+            if let Some(extent) = extent {
+                let from = extent.first.max(at);
+                if from < entry.offset {
+                    ranges.push(from..entry.offset);
+                }
+                at = entry.offset + 1;
+            }
+        }
+        ranges
     }
 
     /// What is left in a segment cannot be read: it is given up, and counts as lost to damage.

@@ -2,10 +2,11 @@
 
 use edge_core::{Durability, StoreError};
 
+use super::relocate::report_lost;
 use super::{Failure, Writer};
 use crate::fs::write_all;
 use crate::log::{Kind, TargetEntry, expiry, message_bytes};
-use crate::state::{Batch, Definition, Indexed, Refusal};
+use crate::state::{Batch, Cleared, Definition, Indexed, Refusal};
 
 /// The buffer is written out when it holds this much: it is still in the cache of the processor then.
 const BUFFER_BYTES: u64 = 256 << 10;
@@ -18,7 +19,7 @@ impl Writer {
         if self.failed.is_some() {
             // What was moved out of a dead segment must be safe before it goes; trims may be lost for once.
             self.sync()?;
-            self.unlink_dead();
+            self.unlink_unneeded();
         }
         self.flush()?;
         if self.active.sealed && (!self.queued.is_empty() || self.ledger.has_news()) {
@@ -116,6 +117,7 @@ impl Writer {
             self.encoded.message_bytes += encoded.len() as u64;
         }
         self.encoded.bytes += batch.bytes;
+        self.encoded.cleared.append(std::mem::take(&mut batch.cleared));
         match (batch.receipt.take(), batch.level) {
             (Some(receipt), Durability::Synced) => self.synced.push(receipt),
             (Some(receipt), _) => self.written.push(receipt),
@@ -160,11 +162,13 @@ impl Writer {
         let mut state = self.shared.lock();
         state.publish(&encoded.entries, encoded.messages, encoded.bytes, self.active.position);
         state.message_bytes += std::mem::take(&mut encoded.message_bytes);
+        let mut lost = Vec::new();
         if !encoded.moved.is_empty() {
-            state.moved(encoded.moved_from, &mut encoded.moved);
+            lost = state.moved(encoded.moved_from, &mut encoded.moved);
             state.moved_bytes += encoded.moved_bytes;
         }
         drop(state);
+        report_lost(encoded.moved_from, &lost);
         self.encoder.clear();
         if let Some(packer) = &mut self.packer {
             packer.shrink();
@@ -173,6 +177,7 @@ impl Writer {
         encoded.entries.shrink_to(16 * 1024);
         encoded.moved.clear();
         encoded.moved.shrink_to(1024);
+        encoded.cleared = Cleared::default();
         (encoded.messages, encoded.bytes, encoded.moved_bytes) = (0, 0, 0);
     }
 

@@ -9,6 +9,7 @@ mod worker;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use edge_core::{ReceiptSender, StoreError};
 
@@ -16,7 +17,7 @@ use crate::Gather;
 use crate::fs::{FsFile, FsLock};
 use crate::log::{Encoder, Packer};
 use crate::shared::Shared;
-use crate::state::{Batch, Indexed};
+use crate::state::{Batch, Cleared, Indexed};
 
 pub(crate) use ledger::{Ledger, LoggedQueue};
 use relocate::Relocation;
@@ -35,6 +36,8 @@ pub(crate) struct Writer {
     gather: Gather,
     /// How many senders the last sync answered.
     last_group: usize,
+    /// Since when something is written that is not synced.
+    unsynced_since: Option<Instant>,
     /// How often in a row trims were noted without a sync.
     unsynced_notes: u32,
     /// What the log says so far.
@@ -99,6 +102,8 @@ struct Encoded {
     moved: Vec<Indexed>,
     moved_from: u64,
     moved_bytes: u64,
+    /// Where those stood that left to make room for its batches.
+    cleared: Cleared,
 }
 
 /// Why a commit stopped.

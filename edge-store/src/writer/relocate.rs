@@ -1,5 +1,7 @@
 //! Emptying a segment that is mostly dead: what is still wanted is written again, and the segment is removed.
 
+use edge_core::Gone;
+
 use super::{Failure, Writer};
 use crate::fs::FsFile;
 use crate::log::{HEADER_BYTES, Kind, Record, Step, Walker, file_name, message_bytes, seed};
@@ -30,11 +32,8 @@ impl Writer {
         // An index is about as long as what is said of queues and routes.
         let overhead = if pressed { 2 * self.active.snapshot_end } else { 0 };
         let state = self.shared.lock();
-        let Some(number) =
-            state.worth_emptying(pressed, overhead).filter(|number| !self.unmovable.contains(number))
-        else {
-            return;
-        };
+        self.unmovable.retain(|number| state.segments.contains_key(number));
+        let Some(number) = state.worth_emptying(pressed, overhead, &self.unmovable) else { return };
         let end = state.segments.get(&number).map_or(0, |segment| segment.bytes);
         drop(state);
         match self.shared.fs.open_read(&self.shared.path(number)) {
@@ -117,10 +116,8 @@ impl Writer {
 
     /// All that can be read has been moved.
     fn emptied(&self, relocation: Relocation) {
-        for lost in self.shared.lock().abandon(relocation.number) {
-            let (segment, queue, entries) = (file_name(relocation.number), lost.queue, lost.entries);
-            tracing::error!(%segment, %queue, entries, "entries are lost to damage");
-        }
+        let lost = self.shared.lock().abandon(relocation.number);
+        report_lost(relocation.number, &lost);
         for (from, to) in relocation.damage {
             set_aside(self.shared.fs.as_ref(), &self.shared.dir, relocation.number, from, to);
         }
@@ -129,5 +126,12 @@ impl Writer {
     fn cannot_move(&mut self, number: u64, error: &std::io::Error) {
         tracing::warn!(segment = %file_name(number), %error, "a segment that is mostly dead cannot be read");
         self.unmovable.push(number);
+    }
+}
+
+/// Says what could not be moved out of a segment.
+pub(super) fn report_lost(number: u64, lost: &[Gone]) {
+    for Gone { queue, entries, .. } in lost {
+        tracing::error!(segment = %file_name(number), %queue, entries, "entries are lost to damage");
     }
 }

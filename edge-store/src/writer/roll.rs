@@ -37,6 +37,7 @@ impl Writer {
             largest_segment: options.largest_segment(),
             gather: options.gather,
             last_group: 0,
+            unsynced_since: None,
             unsynced_notes: 0,
             ledger,
             active,
@@ -106,9 +107,10 @@ impl Writer {
     /// Makes a dead segment the next one: its blocks are there already, which is quicker than a new file.
     fn recycle(&mut self, spare: u64, number: u64) -> Result<io::Result<Active>, Failure> {
         // From here on a reader that is still in it knows that what it reads is nothing.
-        self.shared.lock().unlinked(spare);
+        let segment = self.shared.lock().unlinked(spare);
         let (old, new) = (self.shared.path(spare), self.shared.path(number));
         if let Err(error) = self.shared.fs.rename(&old, &new) {
+            self.shared.lock().not_unlinked(spare, segment);
             self.dead.push(spare);
             return Ok(Err(error));
         }
@@ -226,14 +228,33 @@ impl Writer {
                 self.dead.push(number);
                 continue;
             }
+            // A reader that finds no file any more must know that nothing is lost with it.
+            let segment = self.shared.lock().unlinked(number);
             match self.shared.fs.remove(&self.shared.path(number)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(segment = %file_name(number), %error, "a dead segment cannot be removed");
+                    self.shared.lock().not_unlinked(number, segment);
                     self.dead.push(number);
                 }
-                _ => self.shared.lock().unlinked(number),
+                _ => {}
             }
         }
+    }
+
+    /// Unlinks the dead segments, but for those out of which entries have left to make room for what is not written yet:
+    /// they must not be gone without it.
+    pub(super) fn unlink_unneeded(&mut self) {
+        let waiting = || self.queued.iter().map(|batch| &batch.cleared).chain([&self.encoded.cleared]);
+        let is_needed = |number: &u64| waiting().any(|cleared| cleared.contains(*number));
+        let (needed, rest): (Vec<_>, Vec<_>) = self.dead.iter().copied().partition(is_needed);
+        // A full disk may get room elsewhere, a used up quota never would: then what is written next is what they left for.
+        let is_quota = matches!(self.failed, Some(StoreError::Full { .. }));
+        if is_quota && rest.is_empty() {
+            return self.unlink_dead();
+        }
+        self.dead = rest;
+        self.unlink_dead();
+        self.dead.extend(needed);
     }
 
     /// Makes all that was written durable.
@@ -243,6 +264,7 @@ impl Writer {
             self.shared.lock().syncs += 1;
             self.active.synced = self.active.position;
         }
+        self.unsynced_since = None;
         if self.active.name_unsynced {
             self.shared.fs.sync_dir(&self.shared.dir).map_err(Failure::Sync)?;
             self.active.name_unsynced = false;

@@ -1,7 +1,7 @@
 //! The loop of the writer's thread.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edge_core::{ReceiptSender, StoreError};
 use tokio::sync::oneshot;
@@ -10,7 +10,7 @@ use super::{Failure, Writer};
 use crate::shared::Shared;
 use crate::state::{Refusal, State, Waiting};
 
-/// After so much quiet, what was not synced is synced, and what failed is tried again.
+/// After so much quiet, what failed is tried again, and room is made; what was not synced is after so long in any case.
 const QUIET: Duration = Duration::from_secs(1);
 /// Trims that no batch takes along are written after this: a process that is killed delivers little twice.
 const NOTED_AFTER: Duration = Duration::from_millis(50);
@@ -22,6 +22,8 @@ const NOTES: u32 = 20;
 struct Work {
     /// An append found no room.
     pressed: bool,
+    /// What was written is to be durable, for it has waited long enough.
+    syncs: bool,
     /// Everything is to be durable.
     settles: bool,
     ends: bool,
@@ -34,7 +36,9 @@ impl Writer {
     pub(crate) fn run(mut self) {
         loop {
             let mut work = self.wait();
-            let result = match self.work(&work) {
+            let result = self.work(&work);
+            self.note_unsynced(now());
+            let result = match result {
                 Ok(()) => {
                     self.recovered();
                     Ok(())
@@ -63,7 +67,7 @@ impl Writer {
 
     fn work(&mut self, work: &Work) -> Result<(), Failure> {
         self.keeps_spare = !work.settles && !work.pressed;
-        self.commit(work.settles)?;
+        self.commit(work.settles || work.syncs)?;
         let at_least = if work.pressed { 0 } else { self.segment_bytes / 16 };
         if (work.pressed || work.settles) && self.drop_dead_active(at_least)? {
             self.commit_more()?;
@@ -117,7 +121,10 @@ impl Writer {
         while !quiet && !moves && !state.mail.is_urgent(self.failed.is_some()) {
             let mail = &mut state.mail;
             let unsynced = self.active.synced < self.active.position;
-            if self.failed.is_none() && !mail.changed.is_empty() {
+            let left = until_synced(self.unsynced_since, now());
+            if self.failed.is_none() && left.is_zero() {
+                quiet = true;
+            } else if self.failed.is_none() && !mail.changed.is_empty() {
                 let over;
                 (state, over) = doze(&shared, state, Waiting::Urgent, NOTED_AFTER);
                 if over {
@@ -126,7 +133,8 @@ impl Writer {
                 }
             } else if self.failed.is_some() || unsynced || !mail.changed.is_empty() || self.ledger.has_news()
             {
-                (state, quiet) = doze(&shared, state, Waiting::Urgent, QUIET);
+                let at_most = if self.failed.is_some() { QUIET } else { left };
+                (state, quiet) = doze(&shared, state, Waiting::Urgent, at_most);
             } else {
                 mail.writer = Waiting::Anything;
                 state = shared.mail.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -151,8 +159,18 @@ impl Writer {
         callers.append(&mut mail.closing);
         let pressed = std::mem::take(&mut mail.pressed);
         let settles = settles || ends || !callers.is_empty();
+        let syncs = until_synced(self.unsynced_since, now()).is_zero();
         self.take_news(state);
-        Work { pressed, settles, ends, callers }
+        Work { pressed, syncs, settles, ends, callers }
+    }
+
+    /// Remembers since when something written is not synced.
+    fn note_unsynced(&mut self, now: Instant) {
+        if self.active.synced >= self.active.position {
+            self.unsynced_since = None;
+        } else {
+            self.unsynced_since.get_or_insert(now);
+        }
     }
 
     /// Takes batches, what has left, and dead segments.
@@ -184,6 +202,16 @@ impl Writer {
             let _nobody_waits = caller.send(Err(poisoned()));
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the writer's thread of its own, which no core runs on")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Returns how long what is not synced may wait for a sync, when something has been so `since` then.
+fn until_synced(since: Option<Instant>, now: Instant) -> Duration {
+    since.map_or(QUIET, |since| QUIET.saturating_sub(now.saturating_duration_since(since)))
 }
 
 /// Waits for mail, and returns whether the time was over before it came.
