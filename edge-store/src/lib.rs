@@ -103,6 +103,8 @@
 //! The session file is described in its own words: records of a CRC-32, a length, subscriptions as bits, and an identity,
 //! of which the last one counts.
 
+#[cfg(any(feature = "identities", feature = "twins"))]
+mod database;
 mod error;
 pub mod fs;
 mod gather;

@@ -3,6 +3,8 @@
 //! One file, `identities.redb`, with one table: the key is the identity's text, `device` or `device/module`; the value
 //! is the record in its stored form.
 
+#[cfg(test)]
+mod full;
 mod record;
 mod worker;
 
@@ -18,6 +20,7 @@ use edge_core::{Receipt, ReceiptSender, StoreError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::OpenError;
+use crate::database::{Reopening, io_error};
 
 const FILE: &str = "identities.redb";
 const IDENTITIES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("identities");
@@ -26,8 +29,9 @@ const CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Identities in a database of one file: what was applied survives `kill -9` and the loss of power.
 ///
-/// Calls that come together become durable together, with one commit on a thread of its own. A directory can be shared
-/// with a [`SegmentStore`](crate::SegmentStore).
+/// Calls that come together become durable together, with one commit on a thread of its own. After a failure of the
+/// disk the database is opened again by whoever needs it next: a full disk is left behind when it has room again. A
+/// directory can be shared with a [`SegmentStore`](crate::SegmentStore).
 ///
 /// # Examples
 /// ```
@@ -48,7 +52,7 @@ const CACHE_BYTES: usize = 2 * 1024 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct IdentityFile {
-    database: Arc<Database>,
+    database: Arc<Reopening>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -84,39 +88,49 @@ impl IdentityFile {
         let dir = dir.as_ref();
         std::fs::create_dir_all(dir).map_err(OpenError::io("making", dir))?;
         let path = dir.join(FILE);
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path);
-        let database = database.map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked { dir: dir.to_owned() },
-            error => OpenError::io("opening", &path)(io::Error::other(error)),
-        })?;
-        let database = Arc::new(database);
-        worker::commit(&database, &[])
-            .map_err(|error| OpenError::io("writing", &path)(io::Error::other(error)))?;
-        let shared = Arc::new(Shared::default());
-        let thread = worker::start(database.clone(), shared.clone());
-        let thread = thread.map_err(OpenError::io("starting a thread for", dir))?;
-        Ok(Self { database, shared, thread: Some(thread) })
+        let file = path.clone();
+        Self::start(move || Ok(Database::builder().set_cache_size(CACHE_BYTES).create(&file)?), &path)
     }
 
-    fn read(&self) -> Result<Vec<IdentityRecord>, redb::Error> {
-        let reading = self.database.begin_read()?;
-        let table = reading.open_table(IDENTITIES)?;
-        let mut all = Vec::new();
-        for entry in table.iter()? {
-            let (key, value) = entry?;
-            let found = record::decode(key.value(), value.value());
-            all.push(found.ok_or_else(|| redb::Error::Corrupted(format!("the record of {}", key.value())))?);
-        }
-        Ok(all)
+    fn start(
+        open: impl Fn() -> Result<Database, redb::Error> + Send + Sync + 'static,
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        let open = move || {
+            let database = open()?;
+            if database.begin_read()?.open_table(IDENTITIES).is_err() {
+                worker::commit(&database, &[])?;
+            }
+            Ok(database)
+        };
+        let database = Reopening::new(open).map_err(|error| match error {
+            redb::Error::DatabaseAlreadyOpen => {
+                OpenError::Locked { dir: path.parent().unwrap_or(path).to_owned() }
+            }
+            error => OpenError::io("opening", path)(io_error(error)),
+        })?;
+        let database = Arc::new(database);
+        let shared = Arc::new(Shared::default());
+        let thread = worker::start(database.clone(), shared.clone());
+        let thread = thread.map_err(OpenError::io("starting a thread for", path))?;
+        Ok(Self { database, shared, thread: Some(thread) })
     }
 }
 
+fn read(database: &Database) -> Result<Vec<IdentityRecord>, redb::Error> {
+    let reading = database.begin_read()?;
+    let table = reading.open_table(IDENTITIES)?;
+    let mut all = Vec::new();
+    for entry in table.iter()? {
+        let (key, value) = entry?;
+        let found = record::decode(key.value(), value.value());
+        all.push(found.ok_or_else(|| redb::Error::Corrupted(format!("the record of {}", key.value())))?);
+    }
+    Ok(all)
+}
+
 fn failed(what: &str, error: redb::Error) -> StoreError {
-    let source = match error {
-        redb::Error::Io(source) => source,
-        other => io::Error::other(other),
-    };
-    let source = Arc::new(source);
+    let source = Arc::new(io_error(error));
     if source.kind() == io::ErrorKind::StorageFull {
         return StoreError::NoSpace { source };
     }
@@ -126,7 +140,7 @@ fn failed(what: &str, error: redb::Error) -> StoreError {
 #[async_trait]
 impl IdentityStore for IdentityFile {
     async fn load(&self) -> Result<Vec<IdentityRecord>, StoreError> {
-        self.read().map_err(|error| failed("reading", error))
+        self.database.with(read).map_err(|error| failed("reading", error))
     }
 
     fn apply(&self, changes: Vec<IdentityChange>) -> Receipt {

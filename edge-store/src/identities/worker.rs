@@ -9,11 +9,12 @@ use edge_core::{Durability, ReceiptSender};
 use redb::Database;
 
 use super::{IDENTITIES, Shared, failed, record};
+use crate::database::Reopening;
 
 type Calls = Vec<(Vec<IdentityChange>, ReceiptSender)>;
 
 /// Starts the thread; it ends when it is told to and everything is written.
-pub(super) fn start(database: Arc<Database>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(database: Arc<Reopening>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
     let run = move || {
         while let Some(calls) = wait(&shared) {
             write(&database, calls);
@@ -33,12 +34,13 @@ fn wait(shared: &Shared) -> Option<Calls> {
     Some(std::mem::take(&mut mail.calls))
 }
 
-fn write(database: &Database, calls: Calls) {
+fn write(database: &Reopening, calls: Calls) {
     let (changes, senders): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
-    let outcome = commit(database, &changes).map(|()| Durability::Synced).map_err(|error| {
-        tracing::error!(%error, "identities could not be written");
-        failed("writing", error)
-    });
+    let outcome =
+        database.with(|database| commit(database, &changes)).map(|()| Durability::Synced).map_err(|error| {
+            tracing::error!(%error, "identities could not be written");
+            failed("writing", error)
+        });
     for sender in senders {
         sender.send(outcome.clone());
     }

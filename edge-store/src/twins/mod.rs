@@ -21,6 +21,7 @@ use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::OpenError;
+use crate::database::{Reopening, io_error};
 use worker::{Change, Request};
 
 const FILE: &str = "twins.redb";
@@ -37,7 +38,8 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 ///
 /// Changes that come together become durable together, with one commit on a thread of its own. A twin that is read
 /// comes from the database's cache or that of the operating system, in the call. Memory is bounded, whatever the number
-/// of twins: 16 MiB of cache, and 8 MiB of changes on their way to the disk. A directory can be shared with a
+/// of twins: 16 MiB of cache, and 8 MiB of changes on their way to the disk. After a failure of the disk the database is
+/// opened again by whoever needs it next: a full disk is left behind when it has room again. A directory can be shared with a
 /// [`SegmentStore`](crate::SegmentStore).
 ///
 /// # Examples
@@ -60,7 +62,7 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TwinFile {
-    database: Arc<Database>,
+    database: Arc<Reopening>,
     /// `None` once the store is being dropped.
     requests: Option<mpsc::Sender<Request>>,
     room: Arc<Semaphore>,
@@ -79,18 +81,26 @@ impl TwinFile {
         let dir = dir.as_ref();
         std::fs::create_dir_all(dir).map_err(OpenError::io("making", dir))?;
         let path = dir.join(FILE);
-        let database =
-            Database::builder().set_cache_size(CACHE_BYTES).create(&path).map_err(|error| match error {
-                redb::DatabaseError::DatabaseAlreadyOpen => OpenError::Locked { dir: dir.to_owned() },
-                error => OpenError::io("opening", &path)(std::io::Error::other(error)),
-            })?;
-        Self::start(database, &path)
+        let file = path.clone();
+        Self::start(move || Ok(Database::builder().set_cache_size(CACHE_BYTES).create(&file)?), &path)
     }
 
-    fn start(database: Database, path: &Path) -> Result<Self, OpenError> {
+    fn start(
+        open: impl Fn() -> Result<Database, redb::Error> + Send + Sync + 'static,
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        let open = move || {
+            let database = open()?;
+            worker::make_table(&database)?;
+            Ok(database)
+        };
+        let database = Reopening::new(open).map_err(|error| match error {
+            redb::Error::DatabaseAlreadyOpen => {
+                OpenError::Locked { dir: path.parent().unwrap_or(path).to_owned() }
+            }
+            error => OpenError::io("opening", path)(io_error(error)),
+        })?;
         let database = Arc::new(database);
-        worker::make_table(&database)
-            .map_err(|error| OpenError::io("writing", path)(std::io::Error::other(error)))?;
         let (requests, mail) = mpsc::channel(MAX_WAITING);
         let thread =
             worker::start(database.clone(), mail).map_err(OpenError::io("starting a thread for", path))?;
@@ -112,25 +122,24 @@ impl TwinFile {
 }
 
 /// Names what failed.
-fn failed<E>(doing: &'static str) -> impl Fn(E) -> TwinStoreError
-where
-    redb::Error: From<E>,
-{
-    move |error| TwinStoreError::Io { doing, source: Arc::new(redb::Error::from(error)) }
+fn failed(doing: &'static str) -> impl Fn(redb::Error) -> TwinStoreError {
+    move |error| TwinStoreError::Io { doing, source: Arc::new(error) }
 }
 
-fn decode(identity: &Identity, stored: &[u8]) -> Result<Twin, TwinStoreError> {
-    Twin::decode(Bytes::copy_from_slice(stored))
-        .map_err(|source| TwinStoreError::Damaged { identity: identity.clone(), source })
+fn decode(identity: &Identity, stored: Bytes) -> Result<Twin, TwinStoreError> {
+    Twin::decode(stored).map_err(|source| TwinStoreError::Damaged { identity: identity.clone(), source })
 }
 
 #[async_trait]
 impl TwinStore for TwinFile {
     async fn load(&self, identity: &Identity) -> Result<Option<Twin>, TwinStoreError> {
-        let reading = self.database.begin_read().map_err(failed("reading a twin"))?;
-        let twins = reading.open_table(TWINS).map_err(failed("reading a twin"))?;
-        let stored = twins.get(&*key::of(identity)).map_err(failed("reading a twin"))?;
-        stored.map(|stored| decode(identity, stored.value())).transpose()
+        let key = key::of(identity);
+        let read = |database: &Database| {
+            let stored = database.begin_read()?.open_table(TWINS)?.get(&*key)?;
+            Ok(stored.map(|stored| Bytes::copy_from_slice(stored.value())))
+        };
+        let stored = self.database.with(read).map_err(failed("reading a twin"))?;
+        stored.map(|stored| decode(identity, stored)).transpose()
     }
 
     async fn save(
@@ -153,25 +162,30 @@ impl TwinStore for TwinFile {
         after: Option<&Identity>,
         limit: NonZeroUsize,
     ) -> Result<Vec<(Identity, Twin)>, TwinStoreError> {
-        let reading = self.database.begin_read().map_err(failed("listing twins"))?;
-        let twins = reading.open_table(TWINS).map_err(failed("listing twins"))?;
         let after = after.map(key::of);
-        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let all = twins.range::<&[u8]>((from, Bound::Unbounded)).map_err(failed("listing twins"))?;
-        let mut page = Vec::new();
-        let mut bytes = 0;
-        for entry in all.take(limit.get()) {
-            let (key, stored) = entry.map_err(failed("listing twins"))?;
-            // Nothing else is ever written there.
-            let Some(identity) = key::read(key.value()) else { continue };
-            let twin = decode(&identity, stored.value())?;
-            bytes += stored.value().len();
-            page.push((identity, twin));
-            if bytes >= MAX_PAGE_BYTES {
-                break;
+        let read = |database: &Database| {
+            let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let all = database.begin_read()?.open_table(TWINS)?.range::<&[u8]>((from, Bound::Unbounded))?;
+            let mut page = Vec::new();
+            let mut bytes = 0;
+            for entry in all.take(limit.get()) {
+                let (key, stored) = entry?;
+                // Nothing else is ever written there.
+                let Some(identity) = key::read(key.value()) else { continue };
+                bytes += stored.value().len();
+                page.push((identity, Bytes::copy_from_slice(stored.value())));
+                if bytes >= MAX_PAGE_BYTES {
+                    break;
+                }
             }
-        }
-        Ok(page)
+            Ok(page)
+        };
+        let page = self.database.with(read).map_err(failed("listing twins"))?;
+        let decoded = page.into_iter().map(|(identity, stored)| {
+            let twin = decode(&identity, stored)?;
+            Ok((identity, twin))
+        });
+        decoded.collect()
     }
 }
 
@@ -190,6 +204,8 @@ impl fmt::Debug for TwinFile {
     }
 }
 
+#[cfg(test)]
+mod full;
 #[cfg(test)]
 mod power;
 #[cfg(test)]

@@ -1,114 +1,24 @@
 //! Twins on a disk that loses its power at any call.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use edge_core::{Identity, Timestamp};
 use edge_twin::{Expect, Limits, Patch, Twin, TwinStore};
-use redb::{Database, StorageBackend};
+use redb::Database;
 
 use super::TwinFile;
+use crate::database::disk::{Backend, Disk, Image};
 use crate::testing::Random;
 
-/// Bytes that a disk writes as a whole or not at all.
-const SECTOR_BYTES: usize = 512;
-
-/// A disk with one file: what is safe, what is seen, and the sectors that differ.
-#[derive(Clone, Debug, Default)]
-struct Image {
-    seen: Vec<u8>,
-    safe: Vec<u8>,
-    unsynced: Vec<usize>,
+pub(super) fn open(backend: &Backend) -> Result<TwinFile, String> {
+    let backend = backend.clone();
+    let open = move || Ok(Database::builder().create_with_backend(backend.clone())?);
+    TwinFile::start(open, Path::new("simulated")).map_err(|error| error.to_string())
 }
 
-impl Image {
-    /// Returns what is there afterwards: of what was not synced, some sectors, or none.
-    fn after_power_loss(mut self, random: &mut Random) -> Self {
-        let keeps_some = random.one_in(2);
-        if keeps_some {
-            self.safe.resize(self.seen.len(), 0);
-        }
-        for sector in std::mem::take(&mut self.unsynced) {
-            let bytes = sector * SECTOR_BYTES..((sector + 1) * SECTOR_BYTES).min(self.seen.len());
-            if keeps_some && random.one_in(2) && bytes.start < bytes.end {
-                self.safe[bytes.clone()].copy_from_slice(&self.seen[bytes]);
-            }
-        }
-        Self { seen: self.safe.clone(), ..self }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Disk {
-    image: Image,
-    /// After so many more changing calls the power is lost: the image of that moment is kept.
-    calls_left: u64,
-    lost: Option<Image>,
-    /// A disk that lies about syncs, which the test must notice.
-    lies: bool,
-}
-
-impl Disk {
-    fn call(&mut self) {
-        if self.lost.is_none() && self.calls_left == 0 {
-            self.lost = Some(self.image.clone());
-        }
-        self.calls_left = self.calls_left.saturating_sub(1);
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Backend(Arc<Mutex<Disk>>);
-
-impl StorageBackend for Backend {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().image.seen.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let disk = self.0.lock().unwrap();
-        let start = usize::try_from(offset).map_err(io::Error::other)?;
-        let found = disk.image.seen.get(start..start + out.len());
-        out.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut disk = self.0.lock().unwrap();
-        disk.call();
-        disk.image.seen.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut disk = self.0.lock().unwrap();
-        disk.call();
-        if !disk.lies {
-            disk.image.safe = disk.image.seen.clone();
-            disk.image.unsynced.clear();
-        }
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut disk = self.0.lock().unwrap();
-        disk.call();
-        let start = usize::try_from(offset).map_err(io::Error::other)?;
-        disk.image.seen[start..start + data.len()].copy_from_slice(data);
-        disk.image.unsynced.extend(start / SECTOR_BYTES..=(start + data.len() - 1) / SECTOR_BYTES);
-        Ok(())
-    }
-}
-
-fn open(backend: &Backend) -> Result<TwinFile, String> {
-    let database = Database::builder().create_with_backend(backend.clone());
-    let database = database.map_err(|error| error.to_string())?;
-    TwinFile::start(database, Path::new("simulated")).map_err(|error| error.to_string())
-}
-
-fn client(number: u64) -> Identity {
+pub(super) fn client(number: u64) -> Identity {
     format!("device{number}").parse().unwrap()
 }
 
@@ -118,7 +28,7 @@ async fn live(
     random: &mut Random,
     lies: bool,
 ) -> Result<(HashMap<Identity, u64>, Image), String> {
-    let disk = Disk { image, calls_left: u64::MAX, lost: None, lies };
+    let disk = Disk { image, calls_left: u64::MAX, lies, ..Disk::default() };
     let backend = Backend(Arc::new(Mutex::new(disk)));
     let store = open(&backend)?;
     backend.0.lock().unwrap().calls_left = random.below(120);

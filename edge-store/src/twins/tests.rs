@@ -171,13 +171,12 @@ async fn a_damaged_twin_is_named_and_can_be_made_anew() {
     let dir = tempfile::tempdir().unwrap();
     let store = TwinFile::open(dir.path()).unwrap();
     report(&store, &client()).await;
-    let writing = store.database.begin_write().unwrap();
-    writing
-        .open_table(super::TWINS)
-        .unwrap()
-        .insert(&*super::key::of(&client()), &b"\x01damaged"[..])
-        .unwrap();
-    writing.commit().unwrap();
+    let damage = |database: &redb::Database| {
+        let writing = database.begin_write()?;
+        writing.open_table(super::TWINS)?.insert(&*super::key::of(&client()), &b"\x01damaged"[..])?;
+        Ok(writing.commit()?)
+    };
+    store.database.with(damage).unwrap();
     let error = store.load(&client()).await.unwrap_err();
     assert_eq!(error.to_string(), "twin of d/m cannot be read");
     store.remove(&client()).await.unwrap();

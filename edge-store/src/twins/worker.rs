@@ -6,10 +6,11 @@ use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use edge_twin::TwinStoreError;
-use redb::{Database, ReadableTable, Table};
+use redb::{Database, ReadableDatabase, ReadableTable, Table};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{TWINS, failed};
+use crate::database::Reopening;
 
 /// The most changes of one commit.
 const MAX_BATCH: usize = 1024;
@@ -39,8 +40,11 @@ pub(super) struct Request {
     pub(super) _room: OwnedSemaphorePermit,
 }
 
-/// Makes the table, so that readers find it.
+/// Makes the table when it is not there, so that readers find it.
 pub(super) fn make_table(database: &Database) -> Result<(), redb::Error> {
+    if database.begin_read()?.open_table(TWINS).is_ok() {
+        return Ok(());
+    }
     let writing = database.begin_write()?;
     writing.open_table(TWINS)?;
     writing.commit()?;
@@ -49,7 +53,7 @@ pub(super) fn make_table(database: &Database) -> Result<(), redb::Error> {
 
 /// Starts the thread; it ends when nobody can ask it any more and everything is written.
 pub(super) fn start(
-    database: Arc<Database>,
+    database: Arc<Reopening>,
     mut mail: mpsc::Receiver<Request>,
 ) -> io::Result<JoinHandle<()>> {
     let run = move || {
@@ -62,8 +66,8 @@ pub(super) fn start(
 }
 
 /// Makes the changes, and answers once they are durable.
-fn write(database: &Database, batch: &mut Vec<Request>) {
-    let outcome = commit(database, batch);
+fn write(database: &Reopening, batch: &mut Vec<Request>) {
+    let outcome = database.with(|database| commit(database, batch)).map_err(failed("writing twins"));
     match outcome {
         Ok(results) => {
             for (request, result) in batch.drain(..).zip(results) {
@@ -80,38 +84,33 @@ fn write(database: &Database, batch: &mut Vec<Request>) {
 }
 
 /// Returns what became of each change; an error is that of all of them, and then nothing has changed.
-fn commit(
-    database: &Database,
-    batch: &[Request],
-) -> Result<Vec<Result<bool, TwinStoreError>>, TwinStoreError> {
-    let writing = database.begin_write().map_err(failed("writing twins"))?;
-    let mut twins = writing.open_table(TWINS).map_err(failed("writing twins"))?;
+fn commit(database: &Database, batch: &[Request]) -> Result<Vec<Result<bool, TwinStoreError>>, redb::Error> {
+    let writing = database.begin_write()?;
+    let mut twins = writing.open_table(TWINS)?;
     let mut results = Vec::with_capacity(batch.len());
     for Request { key, change, .. } in batch {
-        results.push(match apply(&mut twins, key, change) {
-            // A refusal is that of one change; all else is the database's.
-            Err(error @ TwinStoreError::Conflict { .. }) => Err(error),
-            other => Ok(other?),
-        });
+        results.push(apply(&mut twins, key, change)?);
     }
     drop(twins);
-    writing.commit().map_err(failed("committing twins"))?;
+    writing.commit()?;
     Ok(results)
 }
 
+/// Makes a change, or refuses it; an error is the database's.
 fn apply(
     twins: &mut Table<'_, &'static [u8], &'static [u8]>,
     key: &[u8],
     change: &Change,
-) -> Result<bool, TwinStoreError> {
+) -> Result<Result<bool, TwinStoreError>, redb::Error> {
     match change {
-        Change::Remove => Ok(twins.remove(key).map_err(failed("removing a twin"))?.is_some()),
+        Change::Remove => Ok(Ok(twins.remove(key)?.is_some())),
         Change::Save { over, version, stored } => {
-            let found = twins.get(key).map_err(failed("reading a twin"))?;
-            let found = found.and_then(|found| edge_twin::Twin::stored_version(found.value()));
-            TwinStoreError::conflict(found, *over, *version)?;
-            twins.insert(key, &**stored).map_err(failed("writing a twin"))?;
-            Ok(true)
+            let found = twins.get(key)?.and_then(|found| edge_twin::Twin::stored_version(found.value()));
+            if let Err(refused) = TwinStoreError::conflict(found, *over, *version) {
+                return Ok(Err(refused));
+            }
+            twins.insert(key, &**stored)?;
+            Ok(Ok(true))
         }
     }
 }
