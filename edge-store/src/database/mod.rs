@@ -1,12 +1,15 @@
 //! A database that is opened again after its file has failed.
 
 #[cfg(test)]
-pub(crate) mod disk;
+mod disk;
 
 use std::io;
 use std::sync::{PoisonError, RwLock};
 
 use redb::Database;
+
+#[cfg(test)]
+pub(crate) use disk::{Backend, Disk, Image};
 
 type Opener = Box<dyn Fn() -> Result<Database, redb::Error> + Send + Sync>;
 

@@ -7,7 +7,7 @@ use edge_core::service::{AuthRecord, IdentityChange, IdentityRecord, IdentitySto
 use redb::Database;
 
 use super::IdentityFile;
-use crate::database::disk::Backend;
+use crate::database::Backend;
 use crate::testing::Random;
 
 fn open(backend: &Backend) -> IdentityFile {

@@ -7,7 +7,7 @@ use edge_twin::{Expect, Limits, Patch, Twin, TwinStore};
 
 use super::TwinFile;
 use super::power::{client, open};
-use crate::database::disk::Backend;
+use crate::database::Backend;
 use crate::testing::Random;
 
 /// Saves a twin of so many bytes over the one that is there, and returns its version.

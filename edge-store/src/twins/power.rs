@@ -9,7 +9,7 @@ use edge_twin::{Expect, Limits, Patch, Twin, TwinStore};
 use redb::Database;
 
 use super::TwinFile;
-use crate::database::disk::{Backend, Disk, Image};
+use crate::database::{Backend, Disk, Image};
 use crate::testing::Random;
 
 pub(super) fn open(backend: &Backend) -> Result<TwinFile, String> {
