@@ -268,7 +268,7 @@ impl HubBuilder {
             store: self.store,
             clock: self.clock,
             policies: Mutex::default(),
-            delivery: self.delivery,
+            delivery: Mutex::new(self.delivery),
             replaying: tokio::sync::Mutex::default(),
             clients,
             methods: Arc::new(Methods::new(limits.max_method_calls)),

@@ -11,6 +11,7 @@ use edge_transport::{Listener, ListenerError, MetricsListener, Stop, Stopper};
 
 use tracing::Instrument as _;
 
+use crate::DeliveryPolicy;
 use crate::builder::HubBuilder;
 use crate::client::Client;
 use crate::ledger::Ledger;
@@ -306,6 +307,23 @@ impl HubHandle {
     /// As that of [`HubHandle::set_endpoint`].
     pub async fn remove_endpoint(&self, id: &EndpointId) {
         self.shared.slot(id).replace(None).await;
+    }
+
+    /// Delivers the queues of an endpoint in another way, from the next batch on: order, window and budget. What was used
+    /// of a day is not forgotten.
+    ///
+    /// # Examples
+    /// ```
+    /// use edge_core::EndpointId;
+    /// use edge_hub::{DeliveryPolicy, Hub, InFlight};
+    ///
+    /// let hub = Hub::builder("edge1".parse()?).build()?;
+    /// let ten = DeliveryPolicy::new().in_flight(InFlight::messages(10));
+    /// hub.handle().set_delivery(&EndpointId::upstream(), ten);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_delivery(&self, endpoint: &EndpointId, policy: DeliveryPolicy) {
+        self.shared.set_delivery(endpoint, policy);
     }
 
     /// Ends the sessions of these identities: their keys or rights have changed.

@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) policies: Mutex<Policies>,
-    pub(crate) delivery: HashMap<EndpointId, DeliveryPolicy>,
+    pub(crate) delivery: Mutex<HashMap<EndpointId, DeliveryPolicy>>,
     /// Held while dead letters are given back.
     pub(crate) replaying: tokio::sync::Mutex<()>,
     pub(crate) methods: Arc<Methods>,
@@ -70,12 +70,30 @@ impl Shared {
         if let Some(feeder) = feeders.get(id) {
             return feeder.clone();
         }
-        let feeder = Feeder::new(self.endpoint(id));
+        let policy = self.deliveries().get(id).cloned().unwrap_or_default();
+        let feeder = Feeder::new(self.endpoint(id), policy);
         feeders.insert(id.clone(), feeder.clone());
         if self.running.load(Ordering::Acquire) {
             self.start(feeder.clone());
         }
         feeder
+    }
+
+    fn deliveries(&self) -> MutexGuard<'_, HashMap<EndpointId, DeliveryPolicy>> {
+        self.delivery.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Delivers the queues of an endpoint in another way, now and when it comes back.
+    pub(crate) fn set_delivery(&self, id: &EndpointId, policy: DeliveryPolicy) {
+        let feeders = self.feeders.lock().unwrap_or_else(PoisonError::into_inner);
+        self.deliveries().insert(id.clone(), policy.clone());
+        if let Some(feeder) = feeders.get(id) {
+            feeder.policy.send_if_modified(|current| {
+                let is_another = *current != policy;
+                *current = policy;
+                is_another
+            });
+        }
     }
 
     fn endpoint(&self, id: &EndpointId) -> Arc<dyn Endpoint> {
@@ -132,7 +150,8 @@ impl Shared {
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             limits: self.limits.clone(),
-            policy: self.delivery.get(feeder.endpoint.id()).cloned().unwrap_or_default(),
+            policy: DeliveryPolicy::new(),
+            changes: feeder.policy.subscribe(),
             backoff: self.backoff,
             stop: self.stop_pumps.1.clone(),
             feeder,

@@ -168,3 +168,34 @@ async fn a_budget_per_day_survives_a_restart_and_ends_at_midnight() {
     assert_eq!(report.ledger.total.residual(), 0);
     assert_eq!(report.ledger.routes.len(), 1, "what the hub keeps for itself is not in the ledger");
 }
+
+/// What was held back by one policy is sent by the next one, which the pump does not sleep through.
+#[tokio::test(start_paused = true)]
+async fn another_policy_holds_from_the_next_batch_on() {
+    let world = World::new(Mode::Accept, DeliveryPolicy::new().budget(Budget::per_day(bytes(1000))));
+    let hub = world.hub();
+    let client = hub.client("d".parse().unwrap()).unwrap();
+    let handle = hub.handle();
+    let running = hub.start();
+    for n in 0..40 {
+        send(&client, n, 200).await.unwrap();
+    }
+    pass(Duration::from_secs(1)).await;
+    let held = world.link.count();
+    assert!((1..10).contains(&held), "{held} messages for a day's budget");
+    handle.set_delivery(&EndpointId::upstream(), DeliveryPolicy::new().in_flight(InFlight::messages(3)));
+    pass(Duration::from_millis(100)).await;
+    assert_eq!(world.link.accepted(), (0..40).collect::<Vec<_>>(), "nothing is sent twice");
+    let sends = world.link.sends.lock().unwrap().clone();
+    assert!(sends.iter().skip(held).all(|(n, _)| *n <= 3), "{sends:?}");
+
+    // A budget that comes back counts what was used of the day before.
+    handle.set_delivery(&EndpointId::upstream(), DeliveryPolicy::new().budget(Budget::per_day(bytes(1000))));
+    for n in 40..50 {
+        send(&client, n, 200).await.unwrap();
+    }
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(world.link.count(), 40);
+    assert_eq!(handle.ledger().total.residual(), 0);
+    running.stop().await.unwrap();
+}

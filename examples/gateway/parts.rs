@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use edge_core::{Endpoint, EndpointId};
-use edge_hub::{Hub, HubBuilder, Limits, Registry};
+use edge_hub::{DeliveryPolicy, Hub, HubBuilder, Limits, Registry};
 use edge_store::{IdentityFile, SegmentStore, SessionFile, StoreOptions, TwinFile};
 use edge_transport::iothub::ClientAuthorities;
 use edge_transport::upstream::{AmqpUpstream, FileUpstream, FileUpstreamOptions, HttpUpstream, MqttUpstream};
@@ -225,9 +225,15 @@ pub(crate) fn hub(config: &Config, registry: Arc<Registry>) -> HubBuilder {
         .durability(config.durability)
         .time_to_live(config.time_to_live)
         .routes(config.routes.iter().cloned())
-        .policies(config.route_policies.clone())
-        .delivery(EndpointId::upstream(), config.delivery.clone());
-    let named =
-        config.upstreams.iter().filter_map(|named| Some((edge_hub::upstream_id(&named.name).ok()?, named)));
-    named.fold(builder, |builder, (id, named)| builder.delivery(id, named.delivery.clone()))
+        .policies(config.route_policies.clone());
+    deliveries(config).fold(builder, |builder, (id, delivery)| builder.delivery(id, delivery))
+}
+
+/// Returns how each upstream wants its queues delivered.
+pub(crate) fn deliveries(config: &Config) -> impl Iterator<Item = (EndpointId, DeliveryPolicy)> {
+    let named = config
+        .upstreams
+        .iter()
+        .filter_map(|named| Some((edge_hub::upstream_id(&named.name).ok()?, named.delivery.clone())));
+    std::iter::once((EndpointId::upstream(), config.delivery.clone())).chain(named)
 }

@@ -197,6 +197,9 @@ impl Live {
             self.handle.remove_endpoint(id).await;
         }
         self.upstreams = upstreams;
+        for (id, delivery) in parts::deliveries(&config) {
+            self.handle.set_delivery(&id, delivery);
+        }
         self.handle
             .set_routes_with(&config.routes, config.route_policies.clone())
             .map_err(|e| format!("routes:\n{e}"))?;

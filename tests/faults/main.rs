@@ -1,7 +1,8 @@
 //! What loses no acknowledged message and disturbs no device: sudden ends, an upstream that is away, a full disk,
-//! strangers.
+//! strangers, a configuration that changes.
 
 mod disk;
+mod reload;
 mod strangers;
 mod sudden_end;
 mod upstream;

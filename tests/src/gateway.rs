@@ -68,14 +68,26 @@ impl Gateway {
         self.child.wait().expect("a process that was ended can be waited for");
     }
 
+    /// Asks it to read its configuration again; what comes of it is to be waited for.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn reload(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has a number");
+        kill_process(id, signal).expect("a running process can be signalled");
+    }
+
     /// Asks it to end, and waits until it has.
     ///
     /// # Panics
     /// When it does not end within a minute.
     #[must_use]
     pub fn stop(mut self) -> ExitStatus {
-        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process has a number");
-        kill_process(id, Signal::TERM).expect("a running process can be signalled");
+        self.signal(Signal::TERM);
         wait::until("the gateway to end", || self.child.try_wait().ok().flatten())
     }
 }

@@ -119,6 +119,16 @@ impl Site {
         fs::write(self.config(), &self.text).expect("the folder can be written to");
     }
 
+    /// Puts another text in the place of one in the configuration, and writes it.
+    ///
+    /// # Panics
+    /// When there is no such text, or the folder cannot be written to.
+    pub fn rewrite(&mut self, old: &str, new: &str) {
+        assert!(self.text.contains(old), "{old} is not in the configuration");
+        self.text = self.text.replace(old, new);
+        self.write();
+    }
+
     /// Returns a connection string for an identity, with the key of all tests.
     #[must_use]
     pub fn connection_string(&self, name: &str) -> String {

@@ -9,6 +9,7 @@ use edge_core::{
     Report, StoreError, Stored,
 };
 use edge_transport::Stop;
+use tokio::sync::watch;
 
 use super::Feeder;
 use super::lane::{Lane, Plan};
@@ -27,7 +28,9 @@ pub(crate) struct Pump {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
+    /// The policy in force, which is read when the pump runs.
     pub(crate) policy: DeliveryPolicy,
+    pub(crate) changes: watch::Receiver<DeliveryPolicy>,
     pub(crate) backoff: Backoff,
     pub(crate) stop: Stop,
 }
@@ -63,14 +66,23 @@ struct Batch {
 impl Pump {
     /// Runs until it is told to stop, which it does between two batches, or the store fails for good. What was not
     /// settled is sent again by the next pump of the endpoint.
-    pub(crate) async fn run(self) -> Result<(), PumpError> {
+    pub(crate) async fn run(mut self) -> Result<(), PumpError> {
+        while !self.stop.is_stopping() {
+            self.policy = self.changes.borrow_and_update().clone();
+            self.run_by_policy().await?;
+        }
+        Ok(())
+    }
+
+    /// Runs until it is told to stop, or to deliver in another way.
+    async fn run_by_policy(&self) -> Result<(), PumpError> {
         let id = self.feeder.endpoint.id().clone();
         let mut purse = Purse::open(self.policy.budget, &id, self.store.clone(), self.clock.clone()).await;
         let mut schedule = Schedule::default();
         let mut lanes: [Option<Lane>; RANKS] = Default::default();
         self.restore(&mut schedule);
         let mut failures = 0;
-        while !self.stop.is_stopping() {
+        while !self.stop.is_stopping() && !self.is_changed() {
             schedule.mark(self.feeder.signal.take());
             let now = timer::now();
             let Some(rank) = schedule.next(now) else {
@@ -109,11 +121,19 @@ impl Pump {
         self.store.queue(queue).map_or((0, 0), |state| (state.head, state.next))
     }
 
-    /// Waits for `future`, or until the pump is told to stop.
+    /// Returns whether there is another policy than the one in force.
+    fn is_changed(&self) -> bool {
+        self.changes.has_changed().unwrap_or(false)
+    }
+
+    /// Waits for `future`, or until the pump is told to stop or to deliver in another way.
     async fn unless_stopped<F: Future>(&self, future: F) {
+        let mut changes = self.changes.clone();
         tokio::select! {
             _ = future => {}
             () = self.stop.wait() => {}
+            // The sender is the feeder's, which this pump has.
+            _ = changes.changed() => {}
         }
     }
 

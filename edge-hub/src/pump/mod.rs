@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use edge_core::{Endpoint, Priority};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub(crate) use bury::DEAD_LETTER_REASON;
 pub(crate) use driver::{Pump, PumpError};
 pub(crate) use schedule::{RANKS, priority};
+
+use crate::DeliveryPolicy;
 
 /// Tells a pump which of its queues have something new.
 #[derive(Debug, Default)]
@@ -47,15 +49,16 @@ impl Signal {
     }
 }
 
-/// An endpoint and the signal of its pump.
+/// An endpoint, how its queues are delivered, and the signal of its pump.
 #[derive(Clone, Debug)]
 pub(crate) struct Feeder {
     pub(crate) endpoint: Arc<dyn Endpoint>,
     pub(crate) signal: Arc<Signal>,
+    pub(crate) policy: watch::Sender<DeliveryPolicy>,
 }
 
 impl Feeder {
-    pub(crate) fn new(endpoint: Arc<dyn Endpoint>) -> Self {
-        Self { endpoint, signal: Arc::default() }
+    pub(crate) fn new(endpoint: Arc<dyn Endpoint>, policy: DeliveryPolicy) -> Self {
+        Self { endpoint, signal: Arc::default(), policy: watch::Sender::new(policy) }
     }
 }
