@@ -1,7 +1,6 @@
 //! The server's side of an AMQP 1.0 connection in the IoT Hub dialect, without a socket, a task or a clock.
 //!
-//! One connection carries several identities, each with a session of its own at the gateway; the driver knows them by
-//! the number `who`. As with every core here, outputs are drained after each input.
+//! One connection carries several identities, each with a session of its own, which the driver knows by a number, `who`.
 //!
 //! | file | what is in it |
 //! |---|---|
