@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Running, run};
 use edge_core::{Channel, IncidentKind, Message, Source};
 use edge_transport::testing::{AmqpClient, AmqpEvent, FakeGateway, amqp_address};
@@ -188,4 +190,91 @@ async fn a_connection_has_only_so_many_links() {
     }
     assert_eq!(refused, 4, "who was not let in needs no more than eight");
     assert_eq!(running.gateway.incidents(), [IncidentKind::TooManyConnections; 4]);
+}
+
+#[tokio::test]
+async fn a_frame_or_message_that_never_ends_is_given_up() {
+    let limits = TransportLimits { packet_timeout: Duration::from_millis(200), ..TransportLimits::default() };
+    let running = start_with(limits).await;
+    let mut innocent = client(&running, "innocent").await;
+    let empty_parts = transfer(0, true, b"").repeat(50);
+    let half_a_frame = transfer(0, true, &[0; 100])[..50].to_vec();
+    for (n, (what, bytes)) in
+        [("empty parts", empty_parts), ("half a frame", half_a_frame)].into_iter().enumerate()
+    {
+        let mut stranger = client(&running, &format!("stranger{n}")).await;
+        stranger.send_bytes(&bytes).await.unwrap();
+        assert_eq!(stranger.closed().await.unwrap(), "amqp:resource-limit-exceeded", "{what}");
+        goes_on(&mut innocent).await;
+    }
+    assert_eq!(running.gateway.incidents(), [IncidentKind::Timeout; 2]);
+}
+
+#[tokio::test]
+async fn a_connection_has_only_so_many_identities() {
+    let running = start().await;
+    let mut stranger = AmqpClient::dial(running.address).await.unwrap();
+    stranger.open().await.unwrap();
+    for n in 0..1024 {
+        let audience = format!("hub.local/devices/d{n}");
+        assert_eq!(stranger.put_token(&audience, FakeGateway::TOKEN).await.unwrap(), 200, "{n}");
+        if n == 500 {
+            stranger.give_credit(1, 501, 1000).await.unwrap();
+        }
+    }
+    let one_more = stranger.put_token("hub.local/devices/more", FakeGateway::TOKEN).await.unwrap();
+    assert_eq!((one_more, running.gateway.sessions()), (429, 1024));
+    // Those that it has go on, and may be renewed.
+    assert_eq!(stranger.put_token("hub.local/devices/d7", FakeGateway::TOKEN).await.unwrap(), 200);
+    assert!(stranger.attach_sender(EVENTS, "/devices/d7/messages/events").await.unwrap());
+    goes_on(&mut stranger).await;
+    assert_eq!(running.gateway.incidents(), [IncidentKind::TooManyConnections]);
+}
+
+#[tokio::test]
+async fn who_was_let_in_has_only_so_many_links_too() {
+    let running = start().await;
+    let mut stranger = client(&running, "d").await;
+    let (name, none) = ([0xa1, 1, b'x'], [0x40]);
+    let address = b"/devices/d/messages/events";
+    let mut target = vec![0x00, 0x53, 0x29, 0xc0, u8::try_from(address.len() + 3).unwrap(), 1, 0xa1];
+    target.push(u8::try_from(address.len()).unwrap());
+    target.extend(address);
+    let attach = |channel: u16, handle: u32| {
+        let sender = [0x42];
+        let count = uint(0);
+        let handle = uint(handle);
+        let fields: [&[u8]; 10] =
+            [&name, &handle, &sender, &none, &none, &none, &target, &none, &none, &count];
+        frame(channel, 0x12, &fields, b"")
+    };
+    // A second session, since one has no more than 8192 handles.
+    stranger.send_bytes(&frame(1, 0x11, &[&none, &uint(0), &uint(100), &uint(100)], b"")).await.unwrap();
+    let mut links = 3;
+    let (mut refused, mut detached) = (0, 0);
+    'all: for first in (10..8190).step_by(60) {
+        let (channels, step) = ([0, 1], 60);
+        for channel in channels {
+            let bytes: Vec<u8> = (first..first + step).flat_map(|handle| attach(channel, handle)).collect();
+            stranger.send_bytes(&bytes).await.unwrap();
+            let mut answers = 0;
+            while answers < step {
+                match stranger.event().await.unwrap() {
+                    AmqpEvent::Attached { accepted: true, .. } => (links, answers) = (links + 1, answers + 1),
+                    AmqpEvent::Attached { .. } => (refused, answers) = (refused + 1, answers + 1),
+                    AmqpEvent::Detached { .. } => detached += 1,
+                    _ => {}
+                }
+            }
+            if refused > 0 {
+                break 'all;
+            }
+        }
+    }
+    while detached < refused {
+        detached += usize::from(matches!(stranger.event().await.unwrap(), AmqpEvent::Detached { .. }));
+    }
+    assert_eq!(links, 8192);
+    goes_on(&mut stranger).await;
+    assert_eq!(running.gateway.incidents(), vec![IncidentKind::TooManyConnections; refused]);
 }

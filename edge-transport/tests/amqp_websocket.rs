@@ -149,7 +149,12 @@ async fn a_flood_of_pings_is_bounded_and_the_connection_goes_on() {
     for _ in 0..10_000 {
         put(&mut stream, 0x89, &[b'x'; 125]).await.unwrap();
     }
-    put(&mut stream, 0x82, b"AMQP\x00\x01\x00\x00").await.unwrap();
+    // So are fragments without anything in them.
+    put(&mut stream, 0x02, b"AMQP").await.unwrap();
+    for _ in 0..10_000 {
+        put(&mut stream, 0x00, b"").await.unwrap();
+    }
+    put(&mut stream, 0x80, b"\x00\x01\x00\x00").await.unwrap();
     let answered = loop {
         let (first, payload) = frame(&mut stream).await.unwrap();
         if first == 0x82 {

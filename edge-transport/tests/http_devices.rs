@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use common::{Running, run};
@@ -159,6 +160,52 @@ async fn bodies_of_255_kib_come_in_chunks_and_larger_ones_are_refused() {
     let property = "x".repeat(2000);
     bench.check(EVENTS, &[("iothub-app-x", &property)], &vec![0; 255 << 10], 413, "MessageTooLarge").await;
     assert_eq!(bench.running.gateway.published().len(), 1);
+}
+
+/// The head of a request whose body comes in chunks.
+fn chunked() -> Vec<u8> {
+    let token = FakeGateway::TOKEN;
+    format!("{EVENTS} HTTP/1.1\r\nAuthorization: {token}\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn a_body_of_chunks_without_end_is_refused_at_its_largest() {
+    let mut bench = start().await;
+    let mut innocent = connect(&bench.running).await;
+    bench.client.send(&chunked()).await.unwrap();
+    let chunk = [b"2710\r\n".as_slice(), &[b'x'; 10_000], b"\r\n"].concat();
+    for _ in 0..30 {
+        // It is answered before all is sent.
+        let _written = bench.client.send(&chunk).await;
+    }
+    assert_eq!(bench.client.answer().await.unwrap().status, 413);
+    let headers = [("Authorization", FakeGateway::TOKEN)];
+    assert_eq!(innocent.ask(EVENTS, &headers, b"x").await.unwrap().status, 204);
+    assert_eq!(bench.running.gateway.published().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_chunks_that_never_ends_is_given_up() {
+    let limits = TransportLimits { packet_timeout: Duration::from_millis(200), ..TransportLimits::default() };
+    let mut bench = start_with(limits).await;
+    bench.client.send(&chunked()).await.unwrap();
+    bench.client.send(b"1\r\nx\r\n").await.unwrap();
+    assert_eq!(bench.client.answer().await.unwrap().status, 408);
+    assert_eq!(bench.running.gateway.published(), []);
+}
+
+#[tokio::test]
+async fn bombs_of_headers_are_refused() {
+    let mut bench = start().await;
+    let large = "x".repeat(40_000);
+    let names: Vec<String> = (0..2000).map(|n| format!("iothub-app-{n}")).collect();
+    let many: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    for headers in [&[("iothub-app-x", large.as_str())][..], &many] {
+        let mut client = connect(&bench.running).await;
+        assert_eq!(client.ask(EVENTS, headers, b"x").await.unwrap().status, 431);
+        assert_eq!(bench.ask(EVENTS, &[], b"x").await.status, 204, "nobody else is affected");
+    }
+    bench.running.gateway.until(|gateway| gateway.incidents() == [IncidentKind::Malformed; 2]).await;
 }
 
 #[tokio::test]

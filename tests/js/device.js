@@ -97,6 +97,14 @@ serve({
     }
     say('sent', { count });
   },
+  // Sends in a row until so many have gone; what has failed is sent again by the next call.
+  async go_on({ until }) {
+    while (count < until) {
+      await client.sendEvent(numbered(count));
+      count += 1;
+    }
+    say('sent', { count });
+  },
   async at_once({ messages }) {
     const from = count;
     count += messages;

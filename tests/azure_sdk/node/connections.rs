@@ -30,11 +30,10 @@ fn a_wrong_key_is_refused_on_every_transport() {
     stop(gateway);
 }
 
-#[test]
-fn a_newer_token_is_put_on_the_live_connection() {
-    let site = site(12, DOORS);
+fn lasts_by_newer_tokens(number: u8, transport: &str) {
+    let site = site(number, DOORS);
     let gateway = site.start(443);
-    let mut device = client(&site, "device1", "amqp");
+    let mut device = client(&site, "device1", transport);
     ask(&mut device, "connected", &json!({ "do": "connect", "renew": 2 }));
     for _ in 0..3 {
         device.skip_to("renewed");
@@ -53,6 +52,16 @@ fn a_newer_token_is_put_on_the_live_connection() {
 }
 
 #[test]
+fn a_newer_token_is_put_on_the_live_connection() {
+    lasts_by_newer_tokens(12, "amqp");
+}
+
+#[test]
+fn a_newer_token_is_put_on_the_live_websocket() {
+    lasts_by_newer_tokens(19, "amqp-ws");
+}
+
+#[test]
 fn amqp_and_mqtt_take_each_other_over() {
     let site = site(13, DOORS);
     let gateway = site.start(443);
@@ -67,17 +76,27 @@ fn amqp_and_mqtt_take_each_other_over() {
     stop(gateway);
 }
 
-#[test]
-fn cut_connections_of_amqp_lose_nothing() {
-    let site = site(14, "https = \"IP:443\"\namqp = \"IP:15671\"");
-    let gateway = site.start(15671);
-    let proxy = Proxy::start(SocketAddr::from((site.ip, 5671)), SocketAddr::from((site.ip, 15671)));
-    let mut device = client(&site, "device1", "amqp");
+/// Sends in a row while the connection is cut again and again. `door` is the gateway's, behind a proxy at `port`.
+fn loses_nothing_when_cut(number: u8, transport: &str, door: &str, port: u16) {
+    let behind = port + 10_000;
+    let site = site(number, &format!("{door} = \"IP:{behind}\""));
+    let gateway = site.start(behind);
+    let proxy = Proxy::start(SocketAddr::from((site.ip, port)), SocketAddr::from((site.ip, behind)));
+    let mut device = client(&site, "device1", transport);
     ask(&mut device, "connected", &json!({ "do": "connect", "retry": true }));
-    for _ in 0..3 {
-        device.tell(&json!({ "do": "in_a_row", "messages": 200 }).to_string());
+    for count in [200, 400, 600] {
+        let told = json!({ "do": "go_on", "until": count }).to_string();
+        device.tell(&told);
         proxy.cut();
-        device.skip_to("sent");
+        loop {
+            match device.hear()["say"].as_str() {
+                Some("sent") => break,
+                // A request of HTTP that was cut off is the application's to send again.
+                Some("failed") if transport == "http" => device.tell(&told),
+                Some("failed") => panic!("{transport} gave up"),
+                _ => {}
+            }
+        }
     }
     finish(device);
     assert!(proxy.accepted() >= 3, "each cut made the device connect again");
@@ -86,4 +105,29 @@ fn cut_connections_of_amqp_lose_nothing() {
     numbers.dedup();
     assert_eq!(numbers, (0..600).collect::<Vec<_>>(), "nothing is missing, and the order is kept");
     stop(gateway);
+}
+
+#[test]
+fn cut_connections_of_amqp_lose_nothing() {
+    loses_nothing_when_cut(14, "amqp", "amqp", 5671);
+}
+
+#[test]
+fn cut_connections_of_amqp_in_websockets_lose_nothing() {
+    loses_nothing_when_cut(15, "amqp-ws", "https", 443);
+}
+
+#[test]
+fn cut_connections_of_mqtt_lose_nothing() {
+    loses_nothing_when_cut(16, "mqtt", "mqtt", 8883);
+}
+
+#[test]
+fn cut_connections_of_mqtt_in_websockets_lose_nothing() {
+    loses_nothing_when_cut(17, "mqtt-ws", "https", 443);
+}
+
+#[test]
+fn cut_connections_of_http_lose_nothing() {
+    loses_nothing_when_cut(18, "http", "https", 443);
 }
