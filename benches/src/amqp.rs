@@ -18,19 +18,25 @@ pub fn connect(login: &Login) -> Vec<u8> {
     let mut out = HEADER.to_vec();
     frame(0x10, &[string(&login.client_id), string("hub.local")], b"", &mut out);
     frame(0x11, &[null(), uint(0), uint(WINDOW), uint(WINDOW)], b"", &mut out);
-    attach(CBS, false, "$cbs", &mut out);
-    attach(CBS_ANSWERS, true, "$cbs", &mut out);
+    if let Some(token) = &login.password {
+        put_token(&login.client_id, token, &mut out);
+    }
+    attach(EVENTS, false, &login.publishes_to, &mut out);
+    out
+}
+
+fn put_token(device: &str, token: &str, out: &mut Vec<u8>) {
+    attach(CBS, false, "$cbs", out);
+    attach(CBS_ANSWERS, true, "$cbs", out);
     let credit = [uint(0), uint(WINDOW), uint(0), uint(WINDOW), uint(CBS_ANSWERS), uint(0), uint(100)];
-    frame(0x13, &credit, b"", &mut out);
-    let name = format!("hub.local/devices/{}", login.client_id);
+    frame(0x13, &credit, b"", out);
+    let name = format!("hub.local/devices/{device}");
     let mut message = described(0x73, &list(&[string("1")]));
     let properties =
         [("operation", "put-token"), ("type", "servicebus.windows.net:sastoken"), ("name", &name)];
     message.extend(described(0x74, &map(&properties)));
-    message.extend(described(0x77, &string(login.password.as_deref().unwrap_or_default())));
-    transfer(CBS, 0, &message, &mut out);
-    attach(EVENTS, false, &login.publishes_to, &mut out);
-    out
+    message.extend(described(0x77, &string(token)));
+    transfer(CBS, 0, &message, out);
 }
 
 /// Messages of one link.
@@ -44,8 +50,10 @@ impl Transfers {
     /// Returns messages with this body.
     #[must_use]
     pub fn new(body: &[u8]) -> Self {
+        // A broker writes down what says that it is durable.
+        let header = described(0x70, &list(&[vec![0x41]]));
         // The token was number 0.
-        Self { message: described(0x75, &binary(body)), next: 1 }
+        Self { message: [header, described(0x75, &binary(body))].concat(), next: 1 }
     }
 
     /// Writes the next one.

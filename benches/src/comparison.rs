@@ -53,7 +53,7 @@ impl Comparison {
     /// Returns the table: middle values over the rounds, and middle ratios to two of the servers.
     #[must_use]
     pub fn table(&self) -> String {
-        let bases = [Kind::Mosquitto, Kind::NullDurable, Kind::Nginx];
+        let bases = [Kind::Mosquitto, Kind::NullDurable, Kind::Nginx, Kind::RabbitMq];
         let bases: Vec<Kind> = bases.into_iter().filter(|kind| self.rounds(*kind).is_some()).collect();
         let ratio_of = self.headings.iter().position(|heading| heading.ends_with("/s")).unwrap_or_default();
         let mut heading = vec!["server".to_owned()];

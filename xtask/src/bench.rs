@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::install;
 use crate::step::{Outcome, execute};
+use crate::{install, peers};
 
 /// The other broker in Rust, which is built only when asked for.
 const RUMQTTD: &str = "0.20.0";
@@ -25,6 +25,9 @@ pub(crate) fn run(root: &Path, load: &str, options: &[&str]) -> Outcome {
     compare.current_dir(root).arg(load).args(options);
     if load == "https" && takes_part("nginx") {
         compare.env("EDGE_NGINX", install::program("nginx", "nginx-light")?);
+    }
+    if load == "amqp" && takes_part("rabbitmq") {
+        peers::rabbitmq()?;
     }
     if takes_part("mosquitto") && !["memory", "amqp", "https", "idle-amqp"].contains(&load) {
         compare.env("EDGE_MOSQUITTO", install::program("mosquitto", "mosquitto")?);

@@ -120,7 +120,7 @@ fn proton() -> Outcome {
 }
 
 /// Installs RabbitMQ with its plugin for AMQP 1.0; the tests run a node of their own.
-fn rabbitmq() -> Outcome {
+pub(crate) fn rabbitmq() -> Outcome {
     if Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").is_file() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 //!
 //! `compare ingest|latency|fanout|idle|idle-tls|memory|amqp|https|idle-amqp [--rounds N] [--only NAME,NAME] [--with-rumqttd] [--messages N]
 //! [--clients N] [--window N] [--payload BYTES]`; names are `gateway`, `written`, `memory`, `mosquitto`, `rumqttd`,
-//! `limit`, `limit-written`, `gateway-amqp`, `gateway-https` and `nginx`.
+//! `limit`, `limit-written`, `gateway-amqp`, `gateway-https`, `nginx` and `rabbitmq`.
 
 use std::error::Error;
 use std::time::Duration;
@@ -64,6 +64,7 @@ fn kind(name: &str) -> Result<Kind, String> {
         "gateway-amqp" => Kind::GatewayAmqp,
         "gateway-https" => Kind::GatewayHttps,
         "nginx" => Kind::Nginx,
+        "rabbitmq" => Kind::RabbitMq,
         other => return Err(format!("no server is called {other}")),
     })
 }
@@ -72,7 +73,8 @@ fn usual(load: &str) -> Vec<Kind> {
     match load {
         "ingest" => vec![GATEWAY, Kind::Mosquitto, Kind::NullDurable],
         "memory" => vec![GATEWAY],
-        "amqp" | "idle-amqp" => vec![GATEWAY, Kind::GatewayAmqp],
+        "amqp" => vec![GATEWAY, Kind::GatewayAmqp, Kind::RabbitMq],
+        "idle-amqp" => vec![GATEWAY, Kind::GatewayAmqp],
         "https" => vec![Kind::GatewayHttps, Kind::Nginx],
         _ => vec![GATEWAY, Kind::Mosquitto],
     }
@@ -122,7 +124,11 @@ fn ingest(kinds: &[Kind], size: &Size, messages: u64, tls: bool) -> Result<Strin
         let logins = publishers(server, guests.publishers);
         let client = server.pki.as_ref().map(|pki| &pki.client);
         // The slow ones get less to do, so that all are busy for seconds.
-        let share = if matches!(kind, Kind::Mosquitto | Kind::Rumqttd) { 5 } else { 1 };
+        let share = match kind {
+            Kind::Mosquitto | Kind::Rumqttd => 5,
+            Kind::RabbitMq => 20,
+            _ => 1,
+        };
         let messages = size.messages.unwrap_or(messages / share);
         let shown = scenario::ingest(&server.target, &logins, size.window, &size.body, messages, client)?;
         let (p50, p99) = (millis(shown.ack_p50), millis(shown.ack_p99));

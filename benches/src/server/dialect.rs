@@ -27,6 +27,8 @@ pub enum Dialect {
     Amqp,
     /// As the devices of Azure IoT Hub do over HTTP.
     Http,
+    /// As a broker of AMQP 1.0 wants it: one durable queue, and nobody is asked who they are.
+    Broker,
 }
 
 impl Dialect {
@@ -54,6 +56,12 @@ impl Dialect {
                 client_id: device,
                 ..Login::default()
             },
+            Self::Broker => Login {
+                protocol: Protocol::Amqp,
+                publishes_to: "/queue/bench".to_owned(),
+                client_id: device,
+                ..Login::default()
+            },
             Self::Http => Login {
                 protocol: Protocol::Http,
                 password: Some(token(&format!("{HUB}/devices/{device}"))),
@@ -73,7 +81,7 @@ impl Dialect {
                 Login { client_id: module, subscribes_to: Some("bench/#".into()), ..Login::default() }
             }
             // Who receives speaks MQTT, whoever sends.
-            Self::IotHub | Self::Amqp | Self::Http => Login {
+            Self::IotHub | Self::Amqp | Self::Http | Self::Broker => Login {
                 client_id: format!("{GATEWAY_DEVICE}/{module}"),
                 user: Some(format!("{HUB}/{GATEWAY_DEVICE}/{module}/?api-version=2021-04-12")),
                 password: Some(token(&format!("{HUB}/devices/{GATEWAY_DEVICE}/modules/{module}"))),

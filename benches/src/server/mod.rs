@@ -3,6 +3,7 @@
 mod dialect;
 mod gateway;
 mod others;
+mod rabbit;
 
 use std::error::Error;
 use std::fs::File;
@@ -39,6 +40,8 @@ pub enum Kind {
     GatewayHttps,
     /// nginx, which answers every request with 204 over HTTPS.
     Nginx,
+    /// RabbitMQ with its plugin for AMQP 1.0, over TLS, with a durable queue.
+    RabbitMq,
 }
 
 /// When the gateway acknowledges a message.
@@ -69,6 +72,8 @@ pub struct Guests {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    /// What it needs beside it.
+    companion: Option<Child>,
     /// Where and who it is.
     pub target: Target,
     /// How its clients introduce themselves.
@@ -92,16 +97,18 @@ impl Kind {
             Self::GatewayAmqp => "gateway, AMQP",
             Self::GatewayHttps => "gateway, HTTPS",
             Self::Nginx => "nginx",
+            Self::RabbitMq => "RabbitMQ, AMQP",
         }
     }
 
     /// Starts it in an empty folder and waits until it accepts connections.
     ///
     /// # Errors
-    /// When its program is missing, or it does not listen within half a minute.
+    /// When its program is missing, or it does not listen within two minutes.
     pub fn start(self, folder: &Path, guests: Guests) -> Result<Server, Box<dyn Error>> {
         let address = free_address()?;
         let pki = guests.tls.then(|| Pki::make(folder)).transpose()?;
+        let mut companion = None;
         let (mut command, dialect) = match self {
             Self::Gateway(durability) => {
                 let dialect = Dialect::IotHub;
@@ -116,6 +123,12 @@ impl Kind {
                 let pki = pki.as_ref().ok_or("nginx is measured over TLS")?;
                 (others::nginx(folder, address, pki)?, Dialect::Http)
             }
+            Self::RabbitMq => {
+                let pki = pki.as_ref().ok_or("RabbitMQ is measured over TLS")?;
+                let (command, names) = rabbit::command(folder, address, pki)?;
+                companion = Some(names);
+                (command, Dialect::Broker)
+            }
             Self::Mosquitto => (others::mosquitto(folder, address, pki.as_ref())?, Dialect::Plain),
             Self::Rumqttd => (others::rumqttd(folder, address)?, Dialect::Plain),
             Self::NullDurable => (others::null_durable(folder, address, true)?, Dialect::Plain),
@@ -124,9 +137,16 @@ impl Kind {
         let log = File::create(folder.join("server.log"))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let shown = format!("{command:?}");
-        let child = command.spawn().map_err(|error| format!("{shown} could not be started: {error}"))?;
+        let child = command.spawn().map_err(|error| format!("{shown} could not be started: {error}"));
+        let child = match child {
+            Ok(child) => child,
+            Err(reason) => {
+                end(companion.as_mut());
+                return Err(reason.into());
+            }
+        };
         let target = Target { address, process: Some(Process::new(child.id())) };
-        let mut server = Server { child, target, dialect, pki };
+        let mut server = Server { child, companion, target, dialect, pki };
         server.wait_until_it_listens(folder)?;
         Ok(server)
     }
@@ -134,7 +154,7 @@ impl Kind {
 
 impl Server {
     fn wait_until_it_listens(&mut self, folder: &Path) -> Result<(), Box<dyn Error>> {
-        let until = clock::now() + Duration::from_secs(30);
+        let until = clock::now() + Duration::from_secs(120);
         while TcpStream::connect(self.target.address).is_err() {
             if let Some(status) = self.child.try_wait()? {
                 let log = std::fs::read_to_string(folder.join("server.log")).unwrap_or_default();
@@ -153,10 +173,16 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Ending a process that has ended already is no mistake.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(Some(&mut self.child));
+        end(self.companion.as_mut());
     }
+}
+
+fn end(child: Option<&mut Child>) {
+    let Some(child) = child else { return };
+    // Ending a process that has ended already is no mistake.
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 fn free_address() -> io::Result<SocketAddr> {
