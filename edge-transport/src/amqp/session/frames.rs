@@ -6,7 +6,9 @@ use edge_core::IncidentKind;
 
 use super::link::{Channel, INCOMING_WINDOW, Way};
 use super::{CHANNEL_MAX, HANDLE_MAX, MAX_FRAME_BYTES, Phase, Scratch, ServerConnection, Violation};
-use crate::amqp::wire::{Begin, Close, End, Flow, FrameHead, FrameKind, Performative, condition, frame};
+use crate::amqp::wire::{
+    Begin, Close, Detach, End, Flow, FrameHead, FrameKind, Performative, condition, frame,
+};
 
 /// The bytes of a protocol header.
 const HEADER_BYTES: usize = 8;
@@ -177,6 +179,18 @@ impl ServerConnection {
                 self.out.frame(channel, &Performative::End(End { error: None }));
                 Ok(())
             }
+        }
+    }
+
+    /// Ends all links and sessions before a CLOSE: the Node SDK does so when it hears one, and waits 45 s for answers that
+    /// cannot come.
+    pub(super) fn end_sessions(&mut self) {
+        for (channel, handle) in std::mem::take(&mut self.links).into_keys() {
+            let detach = Detach { handle, closed: true, error: None };
+            self.out.frame(channel, &Performative::Detach(detach));
+        }
+        for channel in std::mem::take(&mut self.channels).into_keys() {
+            self.out.frame(channel, &Performative::End(End { error: None }));
         }
     }
 

@@ -48,7 +48,7 @@ use self::authority::Opening;
 use self::feedback::Feedback;
 pub(crate) use self::feedback::FeedbackAnswer;
 use self::link::{Channel, Link, LinkKey};
-use super::wire::{AmqpError, Close, Detach, Performative, condition};
+use super::wire::{AmqpError, Close, Performative, condition};
 use crate::limits::Share;
 use crate::wire::Outbound;
 use crate::{Resources, TransportLimits};
@@ -461,11 +461,7 @@ impl ServerConnection {
     fn close(&mut self, now: Instant, condition: &str, description: &str) {
         match self.phase {
             Phase::Open => {
-                // The Node SDK detaches its links when it hears a CLOSE, and waits 45 s for answers that cannot come.
-                for (channel, handle) in std::mem::take(&mut self.links).into_keys() {
-                    let detach = Detach { handle, closed: true, error: None };
-                    self.out.frame(channel, &Performative::Detach(detach));
-                }
+                self.end_sessions();
                 let error = Some(AmqpError { condition, description });
                 self.out.frame(0, &Performative::Close(Close { error }));
             }
