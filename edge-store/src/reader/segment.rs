@@ -87,9 +87,9 @@ impl Reader {
         }
         self.buffer = walker.into_buffer();
         if !self.hand_over(queue, place.segment, stopped_at, expected, copied, found) {
-            // What could not be read here was moved before it could not: it is read there.
+            // What could not be read here was moved before it could not: it is looked for anew, and read there.
             found.go_back(&mark);
-            return Err(io::ErrorKind::NotFound.into());
+            return Ok(true);
         }
         Ok(stopped_at.is_none())
     }

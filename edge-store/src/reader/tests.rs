@@ -123,6 +123,12 @@ async fn what_is_moved_while_it_is_read_is_not_lost() {
         store.flush().await.unwrap();
     }
     assert_eq!(*outcome.lock().unwrap(), Some((io::ErrorKind::NotFound, 0)));
+    {
+        // A reader that still had the file open, and found something in it damaged, gives up as little.
+        let mut state = store.shared.lock();
+        assert!(state.has_moved(number, place.segment, place.from, place.to));
+        assert_eq!(state.lose(number, place.segment, place.from, place.to), 0);
+    }
     assert_eq!(store.queue(&queue("slow")).unwrap().len(), slow);
     let all = ReadLimit::new(NonZeroUsize::MAX, usize::MAX);
     let read = store.read(&queue("slow"), 0, all).await.unwrap();

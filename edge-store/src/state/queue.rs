@@ -30,7 +30,7 @@ pub(crate) struct Queue {
     pub(crate) holes: Ranges,
     /// Those of them that the log does not know yet.
     pub(crate) fresh_holes: Ranges,
-    /// Those of them that were found to be lost when the store was opened.
+    /// Those of them that were found to be lost when the store was opened, or a segment was emptied.
     pub(crate) lost: Ranges,
     /// What is on disk, by rising offset; entries that have left may be among it.
     pub(crate) extents: Extents,

@@ -94,8 +94,7 @@ impl State {
         for run in entries.chunk_by(|a, b| a.queue == b.queue) {
             let number = run.first().map_or(u32::MAX, |entry| entry.queue);
             for range in self.passed_over(number, from, run) {
-                let freed = self.leave(number, range, Exits::all(DropCause::Damaged));
-                all.extend(self.gone(number, &freed.gone, DropCause::Damaged));
+                all.extend(self.give_up(number, range));
             }
             let Some(queue) = self.queues.get_mut(number as usize) else { continue };
             let (head, holes) = (queue.head, &queue.holes);
@@ -149,10 +148,19 @@ impl State {
             let extents = queue.extents.iter().filter(|extent| extent.segment == segment);
             let ranges: Vec<_> = extents.map(|extent| extent.first..extent.end()).collect();
             for range in ranges {
-                let freed = self.leave(number, range, Exits::all(DropCause::Damaged));
-                all.extend(self.gone(number, &freed.gone, DropCause::Damaged));
+                all.extend(self.give_up(number, range));
             }
         }
         all
+    }
+
+    /// What waits of a range is lost to damage: it is counted, and readers are told of it.
+    fn give_up(&mut self, number: u32, range: Range<Offset>) -> Vec<Gone> {
+        let Some(queue) = self.queues.get_mut(number as usize) else { return Vec::new() };
+        for (from, to) in queue.holes.outside(range.start.max(queue.head), range.end) {
+            queue.lost.insert(from, to);
+        }
+        let freed = self.leave(number, range, Exits::all(DropCause::Damaged));
+        self.gone(number, &freed.gone, DropCause::Damaged)
     }
 }
