@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::check::{self, Checked};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, limited};
 use crate::eval::Scratch;
 use crate::fields::Fields;
 use crate::parser;
@@ -41,18 +41,18 @@ impl Condition {
         let mut builder = Builder::default();
         let Checked { root, ty, types, errors, .. } = check::check(&ast, &mut builder);
         if !errors.is_empty() {
-            return Err(errors.into_iter().map(locate).collect());
+            return Err(limited(errors).into_iter().map(locate).collect());
         }
         let mut found: Vec<Diagnostic> = Vec::new();
         trap::in_condition(&ast, &types, ty, &mut found);
-        let warnings = found.into_iter().map(locate).collect();
+        let warnings = limited(found).into_iter().map(locate).collect();
         Ok(Self { program: builder.finish(core::iter::once(root)), root, warnings })
     }
 
     /// Evaluates the condition for a message.
     #[must_use]
     pub fn evaluate<F: Fields + ?Sized>(&self, message: &F) -> Truth {
-        Scratch::default().with(&self.program, message, |eval| eval.value(self.root).truth())
+        Scratch::default().with(&self.program, message, |eval| eval.truth(self.root))
     }
 
     /// What the text does that it does not seem to say.

@@ -5,12 +5,16 @@ use alloc::vec::Vec;
 use bumpalo::Bump;
 
 use crate::ast::{ArithOp, LogicOp};
-use crate::body::{self, BodyValue, Extract};
+use crate::body::{self, BodyValue, Extract, Tree};
 use crate::fields::Fields;
-use crate::function;
+use crate::function::{self, Builtin};
+use crate::maker::Maker;
 use crate::plan::Test;
 use crate::program::{BodyRef, Expr, ExprId, Leaf, LeafId, List, Program};
-use crate::value::{Value, compare};
+use crate::value::{Truth, Value, compare};
+
+/// Bytes that are kept for the next message; what a large message took is given back.
+const KEPT_BYTES: usize = 16 * 1024;
 
 /// Buffers of an evaluation, used again for the next message.
 #[derive(Debug, Default)]
@@ -24,7 +28,8 @@ pub(crate) struct Scratch {
 #[derive(Debug, Default)]
 struct Memo<'m> {
     places: Vec<u32>,
-    known: Vec<(u32, Value<'m>)>,
+    /// The owner of the place, the bytes that were made for the value, and the value.
+    known: Vec<(u32, u32, Value<'m>)>,
 }
 
 /// What is known of the body.
@@ -41,8 +46,10 @@ enum Body<'m> {
 pub(crate) struct Eval<'m, F: ?Sized> {
     program: &'m Program,
     fields: &'m F,
-    bump: &'m Bump,
+    maker: Maker<'m>,
     body: Body<'m>,
+    /// The whole body, once a path with a wildcard has needed it.
+    tree: Option<Tree<'m>>,
     extract: Extract<'m>,
     memo: Memo<'m>,
 }
@@ -55,20 +62,24 @@ impl Scratch {
         fields: &'p F,
         work: impl for<'m> FnOnce(&mut Eval<'m, F>) -> T,
     ) -> T {
-        self.bump.reset();
         let mut eval = Eval {
             program,
             fields,
-            bump: &self.bump,
+            maker: Maker::new(&self.bump),
             body: Body::Unread,
+            tree: None,
             extract: core::mem::take(&mut self.extract),
             memo: core::mem::take(&mut self.memo),
         };
         eval.memo.reset(program.places());
         let result = work(&mut eval);
         let Eval { extract, memo, .. } = eval;
-        self.extract = extract.recycle();
+        self.extract = extract.recycle(program.trie().slots());
         self.memo = memo.recycle();
+        self.bump.reset();
+        if self.bump.allocated_bytes() > KEPT_BYTES {
+            self.bump = Bump::new();
+        }
         result
     }
 }
@@ -84,24 +95,54 @@ impl<'m> Memo<'m> {
     /// The same buffers for a message of another lifetime; collecting an emptied list keeps its room.
     fn recycle<'n>(mut self) -> Memo<'n> {
         self.known.clear();
-        let known = self.known.into_iter().map(|_| (0, Value::Undefined)).collect();
+        let known = self.known.into_iter().map(|_| (0, 0, Value::Undefined)).collect();
         Memo { places: self.places, known }
     }
 
-    fn value(&self, owner: u32) -> Option<Value<'m>> {
+    /// A value that is known, and the bytes that were made for it.
+    fn value(&self, owner: u32) -> Option<(Value<'m>, usize)> {
         let place = *self.places.get(owner as usize)?;
-        self.known.get(place as usize).filter(|(known, _)| *known == owner).map(|(_, value)| *value)
+        let known = self.known.get(place as usize).filter(|(known, ..)| *known == owner);
+        known.map(|(_, made, value)| (*value, *made as usize))
     }
 
-    fn put(&mut self, owner: u32, value: Value<'m>) {
+    fn put(&mut self, owner: u32, made: usize, value: Value<'m>) {
         if let Some(place) = self.places.get_mut(owner as usize) {
             *place = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-            self.known.push((owner, value));
+            self.known.push((owner, u32::try_from(made).unwrap_or(u32::MAX), value));
         }
     }
 }
 
 impl<'m, F: Fields + ?Sized> Eval<'m, F> {
+    /// The truth of a whole condition.
+    pub(crate) fn truth(&mut self, root: ExprId) -> Truth {
+        self.maker.begin();
+        let truth = self.value(root).truth();
+        if self.maker.is_over() { Truth::Undefined } else { truth }
+    }
+
+    /// Whether all tests of a plan hold.
+    pub(crate) fn all_hold(&mut self, tests: &[Test]) -> bool {
+        self.maker.begin();
+        tests.iter().all(|test| self.holds(test)) && !self.maker.is_over()
+    }
+
+    /// Counts what is made from here on as if a condition began.
+    pub(crate) const fn begin(&mut self) {
+        self.maker.begin();
+    }
+
+    /// Whether more was made than a condition may make.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.maker.is_over()
+    }
+
+    /// Whether so many texts are held that the evaluation had better go on in another one.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.maker.is_full()
+    }
+
     /// The value of an expression. It never fails; depth is bounded by the checker's limit on nesting.
     pub(crate) fn value(&mut self, id: ExprId) -> Value<'m> {
         let program = self.program;
@@ -145,12 +186,17 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
     }
 
     /// Whether a test of a plan holds.
-    pub(crate) fn holds(&mut self, test: &Test) -> bool {
+    fn holds(&mut self, test: &Test) -> bool {
         match *test {
             Test::Number { op, dynamic, left, right } => {
                 let place = self.program.place(left);
-                let known = place.and_then(|place| self.memo.value(place));
-                let left = known.unwrap_or_else(|| self.value(left));
+                let left = match place.and_then(|place| self.memo.value(place)) {
+                    Some((value, made)) => {
+                        self.maker.reuse(made);
+                        value
+                    }
+                    None => self.value(left),
+                };
                 if let Value::Number(left) = left
                     && let Some(order) = left.partial_cmp(&right)
                 {
@@ -165,11 +211,16 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
     /// Computes a value, unless it is already known because another route needed it.
     fn shared(&mut self, id: ExprId, compute: impl FnOnce(&mut Self) -> Value<'m>) -> Value<'m> {
         let Some(place) = self.program.place(id) else { return compute(self) };
-        if let Some(value) = self.memo.value(place) {
+        if let Some((value, made)) = self.memo.value(place) {
+            self.maker.reuse(made);
             return value;
         }
+        let before = self.maker.made();
         let value = compute(self);
-        self.memo.put(place, value);
+        // Beyond the limit a value is not what it would be for another condition.
+        if !self.maker.is_over() {
+            self.memo.put(place, self.maker.made() - before, value);
+        }
         value
     }
 
@@ -180,7 +231,7 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
 
     /// Where texts that are made on the way live.
     pub(crate) const fn bump(&self) -> &'m Bump {
-        self.bump
+        self.maker.bump()
     }
 
     /// The slot of the body value that was found as number `place`.
@@ -201,25 +252,51 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
         result
     }
 
-    fn call(&mut self, builtin: function::Builtin, args: List) -> Value<'m> {
+    fn call(&mut self, builtin: Builtin, args: List) -> Value<'m> {
+        if self.maker.is_over() {
+            return Value::Undefined;
+        }
+        if builtin == Builtin::Concat {
+            let mut pieces = bumpalo::collections::Vec::new_in(self.bump());
+            let whole = self.pieces(args, &mut pieces);
+            return if whole { function::join(&pieces, &mut self.maker) } else { Value::Undefined };
+        }
         let args = self.program.list(args);
         let mut few = [Value::Undefined; 4];
         if let Some(values) = few.get_mut(..args.len()) {
             for (value, &arg) in values.iter_mut().zip(args) {
                 *value = self.value(arg);
             }
-            return function::call(builtin, values, self.bump);
+            return function::call(builtin, values, &mut self.maker);
         }
-        let mut values = bumpalo::collections::Vec::with_capacity_in(args.len(), self.bump);
+        let mut values = bumpalo::collections::Vec::with_capacity_in(args.len(), self.bump());
         for &arg in args {
             values.push(self.value(arg));
         }
-        function::call(builtin, &values, self.bump)
+        function::call(builtin, &values, &mut self.maker)
+    }
+
+    /// The texts that a chain of `||` or `concat` joins, those of chains inside it among them, so that no text is made
+    /// on the way. `false` when one of them is none.
+    fn pieces(&mut self, args: List, pieces: &mut bumpalo::collections::Vec<'m, &'m str>) -> bool {
+        let program = self.program;
+        program.list(args).iter().all(|&arg| {
+            if let Expr::Call { builtin: Builtin::Concat, args } = program.expr(arg) {
+                return self.pieces(args, pieces);
+            }
+            match self.value(arg) {
+                Value::Str(text) => pieces.push(text),
+                // A property without a value counts as no text here, and only here.
+                Value::NullStr => {}
+                _ => return false,
+            }
+            true
+        })
     }
 
     /// The value of a leaf, taken from the message once.
     pub(crate) fn leaf(&mut self, id: LeafId) -> Value<'m> {
-        if let Some(value) = self.memo.value(id) {
+        if let Some((value, _)) = self.memo.value(id) {
             return value;
         }
         let fields = self.fields;
@@ -237,7 +314,7 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
                 None => self.body_value(*path),
             },
         };
-        self.memo.put(id, value);
+        self.memo.put(id, 0, value);
         value
     }
 
@@ -265,7 +342,12 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
         match path {
             BodyRef::Slot(slot) => Ok(self.extract.value(slot)),
             BodyRef::Wild(index) => {
-                body::find(text, self.program.wild(index), self.bump).map_err(|_| Unusable)
+                let tree = match self.tree {
+                    Some(tree) => tree,
+                    None => Tree::read(text, self.bump()).map_err(|_| Unusable)?,
+                };
+                self.tree = Some(tree);
+                Ok(tree.follow(self.program.wild(index)))
             }
             BodyRef::Never => Err(Unusable),
         }
@@ -301,8 +383,8 @@ impl<'m, F: Fields + ?Sized> Eval<'m, F> {
 
     fn read_body_now(&mut self) -> Option<&'m str> {
         let encoding = body::declared_encoding(self.fields)?;
-        let text = body::decode(encoding, self.fields.body(), self.bump)?;
-        body::extract(text, self.program.trie(), self.bump, &mut self.extract).ok()?;
+        let text = body::decode(encoding, self.fields.body(), self.bump())?;
+        body::extract(text, self.program.trie(), self.bump(), &mut self.extract).ok()?;
         Some(text)
     }
 }

@@ -46,6 +46,7 @@ mod json;
 mod lexer;
 mod limits;
 mod lint;
+mod maker;
 mod matches;
 #[cfg(feature = "std")]
 mod message;
@@ -72,7 +73,9 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use explain::{Explanation, Node, NodeValue, Outcome, RouteExplanation};
 pub use fields::{Fields, Sample};
 pub use function::{Example, Function, Param, Signature};
-pub use limits::{MAX_BODY_DEPTH, MAX_DEPTH, MAX_ROUTES, MAX_TERMS, MAX_TEXT_BYTES};
+pub use limits::{
+    MAX_BODY_DEPTH, MAX_DEPTH, MAX_DIAGNOSTICS, MAX_MADE_BYTES, MAX_ROUTES, MAX_TERMS, MAX_TEXT_BYTES,
+};
 pub use lint::{Finding, Lint};
 pub use matches::{Delivery, Matches};
 pub use route::{CompileOptions, Priority, Route, RouteSpec};

@@ -21,3 +21,16 @@ pub const MAX_ROUTES: usize = 1_000_000;
 /// # Source
 /// The default of the JSON reader that the original uses.
 pub const MAX_BODY_DEPTH: usize = 64;
+
+/// Bytes of text that one condition may make of one message with `||`, `concat`, `upper`, `lower` and `substring`; a
+/// condition that makes more is undefined. A chain of `||` counts once, with the text that comes of it.
+///
+/// # Source
+/// Our choice: 64 times the largest message that the original takes. The original has no limit but its memory.
+pub const MAX_MADE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Diagnostics of one route or condition, errors first; one more says how many are left out.
+///
+/// # Source
+/// Our choice: more than anyone reads, and few enough that a text of any kind is refused in little memory.
+pub const MAX_DIAGNOSTICS: usize = 100;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::check::{self, Checked};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, limited};
 use crate::parser::{self, SinkSyntax};
 use crate::program::{Builder, Expr, ExprId};
 use crate::sink::{self, Sink};
@@ -127,6 +127,8 @@ pub struct Route {
     time_to_live_secs: Option<u32>,
     condition: Option<Span>,
     sink_span: Span,
+    /// The name of the endpoint, and the argument behind it with its quotes.
+    sink_parts: (Span, Option<Span>),
     pub(crate) root: ExprId,
 }
 
@@ -171,6 +173,29 @@ impl Route {
     #[must_use]
     pub fn sink_text(&self) -> &str {
         self.sink_span.slice(&self.text)
+    }
+
+    /// The name of the endpoint as written: `$upstream` or `BrokeredEndpoint`, in whatever case.
+    #[must_use]
+    pub fn sink_name(&self) -> &str {
+        self.sink_parts.0.slice(&self.text)
+    }
+
+    /// The argument of the endpoint as written, without its quotes; `None` where the endpoint takes none.
+    ///
+    /// # Examples
+    /// ```
+    /// use edge_routing::{CompileOptions, RouteSpec, Router};
+    /// let text = "FROM /messages INTO BrokeredEndpoint('/modules/m/inputs/i' /* a comment */)";
+    /// let router = Router::compile(&[RouteSpec::new("r", text)], &CompileOptions::new())?.router;
+    /// assert_eq!(router.routes()[0].sink_name(), "BrokeredEndpoint");
+    /// assert_eq!(router.routes()[0].sink_argument(), Some("/modules/m/inputs/i"));
+    /// # Ok::<(), edge_routing::Diagnostics>(())
+    /// ```
+    #[must_use]
+    pub fn sink_argument(&self) -> Option<&str> {
+        let quoted = self.sink_parts.1?.slice(&self.text);
+        quoted.get(1..quoted.len().saturating_sub(1))
     }
 
     /// Its priority.
@@ -234,13 +259,10 @@ pub(crate) fn compile(
     builder: &mut Builder,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Route> {
-    let first = found.len();
-    let route = compile_text(spec, options, builder, found);
-    for diagnostic in found.iter_mut().skip(first) {
-        let located =
-            core::mem::replace(diagnostic, Diagnostic::general(Code::Syntax, "")).in_text(&spec.text);
-        *diagnostic = located.with_route(&spec.name);
-    }
+    let mut of_text = Vec::new();
+    let route = compile_text(spec, options, builder, &mut of_text);
+    let place = |diagnostic: Diagnostic| diagnostic.in_text(&spec.text).with_route(&spec.name);
+    found.extend(limited(of_text).into_iter().map(place));
     route
 }
 
@@ -250,7 +272,6 @@ fn compile_text(
     builder: &mut Builder,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Route> {
-    let errors_before = found.len();
     if spec.name.trim().is_empty() {
         found.push(Diagnostic::general(Code::InvalidRouteName, "the name of a route cannot be blank"));
     }
@@ -283,11 +304,11 @@ fn compile_text(
     };
     let sink = sink::resolve(&syntax.sink, sink_span(&syntax.sink, syntax.sink_span), options);
     let sink = sink.map_err(|error| found.push(error)).ok();
-    if found.len() > errors_before {
-        found.extend(warnings);
+    let refused = !found.is_empty();
+    found.extend(warnings);
+    if refused {
         return None;
     }
-    found.extend(warnings);
     Some(Route {
         name: spec.name.as_str().into(),
         text: spec.text.as_str().into(),
@@ -297,8 +318,16 @@ fn compile_text(
         time_to_live_secs: spec.time_to_live_secs.filter(|&secs| secs > 0),
         condition: syntax.condition.as_ref().map(|(_, span)| *span),
         sink_span: syntax.sink_span,
+        sink_parts: sink_parts(&syntax.sink, syntax.sink_span),
         root,
     })
+}
+
+const fn sink_parts(sink: &SinkSyntax, whole: Span) -> (Span, Option<Span>) {
+    match sink {
+        SinkSyntax::System(_) => (whole, None),
+        SinkSyntax::Function { name_span, argument_span, .. } => (*name_span, Some(*argument_span)),
+    }
 }
 
 const fn sink_span(sink: &SinkSyntax, whole: Span) -> Span {

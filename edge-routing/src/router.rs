@@ -126,15 +126,28 @@ impl Router {
     /// Finds out where a message goes. It does not allocate once `matches` has served a few messages.
     pub fn route<F: Fields + ?Sized>(&self, message: &F, matches: &mut Matches) {
         let (scratch, found, candidates) = matches.begin();
-        scratch.with(&self.program, message, |eval| {
-            self.index.candidates(eval, candidates);
-            for &index in candidates.iter() {
-                let Some(plan) = self.plans.plan(index) else { continue };
-                if self.plans.tests(plan).iter().all(|test| eval.holds(test)) {
-                    found.push(index as usize);
+        let mut next = None;
+        loop {
+            let done = scratch.with(&self.program, message, |eval| {
+                let mut at = next.unwrap_or_else(|| {
+                    self.index.candidates(eval, candidates);
+                    0
+                });
+                while let Some(&index) = candidates.get(at).filter(|_| !eval.is_full()) {
+                    at += 1;
+                    let Some(plan) = self.plans.plan(index) else { continue };
+                    if eval.all_hold(self.plans.tests(plan)) {
+                        found.push(index as usize);
+                    }
                 }
+                next = Some(at);
+                at == candidates.len()
+            });
+            // What the conditions so far have made is given back before the others are looked at.
+            if done {
+                break;
             }
-        });
+        }
         self.settle(matches);
     }
 
@@ -142,13 +155,17 @@ impl Router {
     pub fn route_naively<F: Fields + ?Sized>(&self, message: &F, matches: &mut Matches) {
         let source = message.source();
         let (scratch, found, _) = matches.begin();
-        scratch.with(&self.program, message, |eval| {
-            for (index, route) in self.routes.iter().enumerate() {
-                if route.source().matches(source) && eval.value(route.root).truth() == Truth::True {
-                    found.push(index);
+        let mut at = 0;
+        while at < self.routes.len() {
+            scratch.with(&self.program, message, |eval| {
+                while let Some(route) = self.routes.get(at).filter(|_| !eval.is_full()) {
+                    if route.source().matches(source) && eval.truth(route.root) == Truth::True {
+                        found.push(at);
+                    }
+                    at += 1;
                 }
-            }
-        });
+            });
+        }
         self.settle(matches);
     }
 
@@ -160,7 +177,7 @@ impl Router {
         matches: &mut Matches,
     ) -> Truth {
         let (scratch, ..) = matches.begin();
-        scratch.with(&self.program, message, |eval| eval.value(route.root).truth())
+        scratch.with(&self.program, message, |eval| eval.truth(route.root))
     }
 
     /// Makes deliveries of the routes found.

@@ -4,12 +4,14 @@ mod date;
 mod encoding;
 mod path;
 mod scan;
+mod tree;
 mod trie;
 
 pub(crate) use date::is_date;
 pub(crate) use encoding::decode;
 pub(crate) use path::{Path, Segment, check_path, read_path};
-pub(crate) use scan::{BodyValue, Extract, extract, find};
+pub(crate) use scan::{BodyValue, Extract, extract};
+pub(crate) use tree::Tree;
 pub(crate) use trie::Trie;
 
 use crate::fields::Fields;

@@ -6,9 +6,8 @@ use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
 
 use super::date::is_date;
-use super::path::Segment;
 use super::trie::{NodeId, ROOT, Trie};
-use crate::json::{Cursor, Json, Malformed, RawStr, parse};
+use crate::json::{Cursor, Malformed, RawStr};
 use crate::limits::MAX_BODY_DEPTH;
 use crate::number::parse_json;
 
@@ -28,11 +27,26 @@ pub(crate) enum BodyValue<'m> {
 pub(crate) struct Extract<'m> {
     /// For each slot the index in `found`, valid only if that entry names the slot.
     places: Vec<u32>,
+    /// Each value with its slot, in the order of the body; [`GONE`] where a later member of the same name counts.
     found: Vec<(u32, BodyValue<'m>)>,
-    /// For each node of the trie the pass that last came by.
-    seen: Vec<u32>,
+    /// For each node of the trie what its last member found.
+    seen: Vec<Seen>,
     pass: u32,
 }
+
+/// What the last member at a node has found: a range of the values, of the pass that is told.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    pass: u32,
+    first: u32,
+    end: u32,
+}
+
+/// The slot of a value that does not count.
+const GONE: u32 = u32::MAX;
+
+/// Values for which there is always room.
+const KEPT_VALUES: usize = 512;
 
 impl<'m> Extract<'m> {
     /// Makes room for the slots of `trie` and forgets what was found.
@@ -43,15 +57,18 @@ impl<'m> Extract<'m> {
         }
         if self.seen.len() < trie.len() || self.pass == u32::MAX {
             self.seen.clear();
-            self.seen.resize(trie.len(), 0);
+            self.seen.resize(trie.len(), Seen::default());
             self.pass = 0;
         }
         self.pass += 1;
     }
 
-    /// The same buffers for a message of another lifetime.
-    pub(crate) fn recycle<'n>(mut self) -> Extract<'n> {
+    /// The same buffers for a message of another lifetime, without the room that a body took which repeats its names.
+    pub(crate) fn recycle<'n>(mut self, slots: usize) -> Extract<'n> {
         self.found.clear();
+        if self.found.capacity() > KEPT_VALUES.max(2 * slots) {
+            self.found.shrink_to(KEPT_VALUES.max(slots));
+        }
         let found = self.found.into_iter().map(|_| (0, BodyValue::Null)).collect();
         Extract { places: self.places, found, seen: self.seen, pass: self.pass }
     }
@@ -61,7 +78,7 @@ impl<'m> Extract<'m> {
         self.found.get(place as usize).filter(|(owner, _)| *owner == slot).map(|(_, value)| *value)
     }
 
-    /// The slots that have a value.
+    /// The slot of the value at a place, or one that no path has where the value does not count.
     pub(crate) fn slot_at(&self, place: usize) -> Option<u32> {
         self.found.get(place).map(|(slot, _)| *slot)
     }
@@ -73,16 +90,24 @@ impl<'m> Extract<'m> {
         }
     }
 
-    fn remove(&mut self, slot: u32) {
-        let Some(&place) = self.places.get(slot as usize) else { return };
-        if self.found.get(place as usize).is_none_or(|(owner, _)| *owner != slot) {
-            return;
+    /// How many values there are, those that do not count among them.
+    fn end(&self) -> u32 {
+        u32::try_from(self.found.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Of members of one name the last counts: drops what an earlier one at `node` has found.
+    fn forget(&mut self, node: NodeId) {
+        let Some(seen) = self.seen.get(node as usize).filter(|seen| seen.pass == self.pass) else { return };
+        for (slot, _) in self.found.get_mut(seen.first as usize..seen.end as usize).into_iter().flatten() {
+            *slot = GONE;
         }
-        self.found.swap_remove(place as usize);
-        if let Some((moved, _)) = self.found.get(place as usize)
-            && let Some(moved_place) = self.places.get_mut(*moved as usize)
-        {
-            *moved_place = place;
+    }
+
+    /// Notes that the member at `node` has found what there is from `first` on.
+    fn note(&mut self, node: NodeId, first: u32) {
+        let end = self.end();
+        if let Some(seen) = self.seen.get_mut(node as usize) {
+            *seen = Seen { pass: self.pass, first, end };
         }
     }
 }
@@ -113,7 +138,7 @@ struct Scan<'s, 'm> {
 impl<'m> Scan<'_, 'm> {
     fn object(&mut self, cursor: &mut Cursor<'m>, node: NodeId, depth: usize) -> Result<(), Malformed> {
         cursor.members(depth, |cursor, name| {
-            let child = self.trie.named(node, if name.escaped { self.unescape(name) } else { name.raw });
+            let child = self.trie.named(node, text(name, self.bump));
             self.child(cursor, child, depth)
         })
     }
@@ -126,7 +151,8 @@ impl<'m> Scan<'_, 'm> {
     ) -> Result<(), Malformed> {
         let below = depth.saturating_sub(1);
         let Some(child) = child else { return cursor.skip(below) };
-        self.forget(child);
+        self.out.forget(child);
+        let first = self.out.end();
         let value = match cursor.peek() {
             Some(b'{') if !self.trie.is_leaf(child) => {
                 self.object(cursor, child, below)?;
@@ -143,7 +169,7 @@ impl<'m> Scan<'_, 'm> {
                 cursor.skip(below)?;
                 BodyValue::Structured
             }
-            Some(b'"') => self.string(cursor.string()?),
+            Some(b'"') => value_of(cursor.string()?, self.bump),
             Some(b't') => cursor.word("true").map(|()| BodyValue::Bool(true))?,
             Some(b'f') => cursor.word("false").map(|()| BodyValue::Bool(false))?,
             Some(b'n') => cursor.word("null").map(|()| BodyValue::Null)?,
@@ -152,74 +178,25 @@ impl<'m> Scan<'_, 'm> {
         if let Some(slot) = self.trie.slot(child) {
             self.out.put(slot, value);
         }
+        self.out.note(child, first);
         Ok(())
     }
-
-    /// Of members of one name the last counts: drops what an earlier one left.
-    fn forget(&mut self, child: NodeId) {
-        let pass = self.out.pass;
-        match self.out.seen.get_mut(child as usize) {
-            Some(seen) if *seen == pass => {}
-            Some(seen) => {
-                *seen = pass;
-                return;
-            }
-            None => return,
-        }
-        let out = &mut *self.out;
-        self.trie.slots_below(child, &mut |slot| out.remove(slot));
-    }
-
-    fn unescape(&self, raw: RawStr<'m>) -> &'m str {
-        let mut text = BumpString::with_capacity_in(raw.raw.len(), self.bump);
-        raw.unescape_to(&mut text);
-        text.into_bump_str()
-    }
-
-    fn string(&self, raw: RawStr<'m>) -> BodyValue<'m> {
-        let text = if raw.escaped { self.unescape(raw) } else { raw.raw };
-        if is_date(text) { BodyValue::Structured } else { BodyValue::Str(text) }
-    }
 }
 
-/// Follows a path with wildcards through the whole document: nothing found is `Ok(None)`, several values count as
-/// structured.
-pub(crate) fn find<'m>(
-    text: &str,
-    path: &[Segment],
-    bump: &'m Bump,
-) -> Result<Option<BodyValue<'m>>, Malformed> {
-    let root = parse(text, MAX_BODY_DEPTH)?;
-    if !matches!(root, Json::Object(_)) {
-        return Err(Malformed { at: 0 });
+/// A string without its escapes.
+pub(super) fn text<'m>(raw: RawStr<'m>, bump: &'m Bump) -> &'m str {
+    if !raw.escaped {
+        return raw.raw;
     }
-    let mut current: Vec<&Json> = alloc::vec![&root];
-    for segment in path {
-        current = current.iter().flat_map(|json| step(json, segment)).collect();
-    }
-    Ok(match current.as_slice() {
-        [] => None,
-        [Json::Null] => Some(BodyValue::Null),
-        [Json::Bool(value)] => Some(BodyValue::Bool(*value)),
-        [Json::Number(value)] => Some(BodyValue::Number(*value)),
-        [Json::Str(text)] if !is_date(text) => Some(BodyValue::Str(bump.alloc_str(text))),
-        _ => Some(BodyValue::Structured),
-    })
+    let mut text = BumpString::with_capacity_in(raw.raw.len(), bump);
+    raw.unescape_to(&mut text);
+    text.into_bump_str()
 }
 
-fn step<'j>(json: &'j Json, segment: &Segment) -> Vec<&'j Json> {
-    match (segment, json) {
-        (Segment::Name(name), _) => json.member(name).into_iter().collect(),
-        (Segment::Index(index), Json::Array(items)) => items.get(*index as usize).into_iter().collect(),
-        (Segment::All, Json::Array(items)) => items.iter().collect(),
-        (Segment::All, Json::Object(members)) => {
-            let last = |(at, (name, _)): &(usize, &(_, Json))| {
-                members.iter().skip(at + 1).all(|(other, _)| other != name)
-            };
-            members.iter().enumerate().filter(last).map(|(_, (_, value))| value).collect()
-        }
-        _ => Vec::new(),
-    }
+/// What a string counts as.
+pub(super) fn value_of<'m>(raw: RawStr<'m>, bump: &'m Bump) -> BodyValue<'m> {
+    let text = text(raw, bump);
+    if is_date(text) { BodyValue::Structured } else { BodyValue::Str(text) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-use super::super::path::{Path, read_path};
+use super::super::path::{Path, Segment, read_path};
+use super::super::tree::Tree;
 use super::*;
 
 /// The value at `path`, shown; "missing" when there is none and "unusable" when the text is not a JSON object.
@@ -61,13 +62,57 @@ fn a_buffer_serves_many_bodies() {
     assert_eq!((out.value(a), out.value(b)), (None, Some(BodyValue::Number(3.0))));
 }
 
+/// What is at a path with wildcards.
+fn wild(text: &str, path: &str) -> String {
+    let Path::Plain(segments) = read_path(path) else { return "never".to_owned() };
+    let bump = Bump::new();
+    match Tree::read(text, &bump) {
+        Ok(tree) => {
+            tree.follow(&segments).map_or_else(|| "missing".to_owned(), |value| alloc::format!("{value:?}"))
+        }
+        Err(_) => "unusable".to_owned(),
+    }
+}
+
 #[test]
 fn wildcards_find_the_only_value() {
+    for (text, path, expected) in [
+        (r#"{"a":{"x":1}}"#, "a.*", "Number(1.0)"),
+        (r#"{"a":{"x":1,"y":2}}"#, "a.*", "Structured"),
+        (r#"{"a":{}}"#, "a.*", "missing"),
+        (r#"{"a":1}"#, "a.*", "missing"),
+        (r#"{"a":[{"b":"\n"}]}"#, "a.*.b", r#"Str("\n")"#),
+        (r#"{"a":[{"b":1},{"c":2},{"b":{}}]}"#, "*.*.c", "Number(2.0)"),
+        (r#"{"a":{"x":1,"\u0078":2}}"#, "a.*", "Number(2.0)"),
+        (r#"{"a":{"x":{"y":1},"x":{"z":2}}}"#, "a.*.y", "missing"),
+        (r#"{"a":"2017-03-09T00:00:00Z"}"#, "*", "Structured"),
+        (r#"{"a":[1,2]}"#, "*[1]", "Number(2.0)"),
+        ("[1]", "*", "unusable"),
+    ] {
+        assert_eq!(wild(text, path), expected, "{text} {path}");
+    }
+}
+
+#[test]
+fn repeated_members_cost_what_they_hold() {
+    let mut trie = Trie::default();
+    let slots: Vec<u32> = (0..2000)
+        .map(|at| trie.insert(&[Segment::Name("m".into()), Segment::Name(alloc::format!("p{at}").into())]))
+        .collect();
+    let own = trie.insert(&[Segment::Name("m".into())]);
     let bump = Bump::new();
-    let path = [Segment::Name("a".into()), Segment::All];
-    assert_eq!(find(r#"{"a":{"x":1}}"#, &path, &bump), Ok(Some(BodyValue::Number(1.0))));
-    assert_eq!(find(r#"{"a":{"x":1,"y":2}}"#, &path, &bump), Ok(Some(BodyValue::Structured)));
-    assert_eq!(find(r#"{"a":{}}"#, &path, &bump), Ok(None));
+    let mut out = Extract::default();
+    let text = alloc::format!("{{{}\"m\":{{\"p7\":3}}}}", "\"m\":{\"p1\":0},\"m\":0,".repeat(20));
+    extract(&text, &trie, &bump, &mut out).expect("valid");
+    let found: Vec<u32> = slots.iter().copied().filter(|&slot| out.value(slot).is_some()).collect();
+    assert_eq!((found, out.value(own)), (alloc::vec![slots[7]], Some(BodyValue::Structured)));
+    // One value for each member that was read and no more: nothing is looked at of the paths that found nothing.
+    let mut touched = 0;
+    while out.slot_at(touched).is_some() {
+        touched += 1;
+    }
+    assert_eq!(touched, 20 * 3 + 2);
+    assert_eq!(out.recycle(trie.slots()).found.len(), 0);
 }
 
 #[test]
@@ -80,7 +125,8 @@ mod beside_serde_json {
     use proptest::prelude::*;
     use serde_json::{Map, Value};
 
-    use super::super::{BodyValue, Bump, Extract, Segment, Trie, extract, is_date};
+    use super::super::{BodyValue, Bump, Extract, Trie, extract, is_date};
+    use super::Segment;
     use alloc::format;
     use alloc::string::String;
     use alloc::vec::Vec;

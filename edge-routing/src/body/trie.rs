@@ -110,21 +110,6 @@ impl Trie {
             .map(|(_, child)| *child)
     }
 
-    /// Calls `each` with the slots at and below `node`; the tree is no deeper than a body may be.
-    pub(crate) fn slots_below(&self, node: NodeId, each: &mut dyn FnMut(u32)) {
-        let Some(node) = self.nodes.get(node as usize) else { return };
-        if let Some(slot) = node.slot {
-            each(slot);
-        }
-        for (_, child) in &node.items {
-            self.slots_below(*child, each);
-        }
-        match &node.names {
-            Names::Few(names) => names.iter().for_each(|(_, child)| self.slots_below(*child, each)),
-            Names::Many(names) => names.values().for_each(|child| self.slots_below(*child, each)),
-        }
-    }
-
     fn child(&self, at: NodeId, segment: &Segment) -> Option<NodeId> {
         match segment {
             Segment::Name(name) => self.named(at, name),

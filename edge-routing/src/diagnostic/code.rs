@@ -151,6 +151,11 @@ codes! {
     Brackets = "W125", Warning;
     /// A key of the configuration that nothing reads.
     UnknownKey = "W126", Warning;
+    /// A query of the body behind `/twinChangeNotifications`: the messages from there do not say what their body is,
+    /// so the query is always undefined.
+    TwinChangeBody = "W127", Warning;
+    /// More diagnostics than [`MAX_DIAGNOSTICS`](crate::MAX_DIAGNOSTICS); the others are left out.
+    MoreDiagnostics = "W128", Warning;
 }
 
 impl fmt::Display for Code {

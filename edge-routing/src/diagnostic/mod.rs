@@ -12,6 +12,7 @@ use core::fmt;
 pub use code::{Code, Severity};
 pub(crate) use suggest::closest;
 
+use crate::limits::MAX_DIAGNOSTICS;
 use crate::span::{Location, Span};
 
 /// One error or warning about a text.
@@ -34,6 +35,7 @@ pub struct Diagnostic {
     help: Option<Box<str>>,
     route: Option<Box<str>>,
     span: Option<Span>,
+    /// The place, and what is shown of its line.
     place: Option<(Location, Box<str>)>,
 }
 
@@ -62,8 +64,8 @@ impl Diagnostic {
     /// Attaches the text, which gives the place its line, column and offending line.
     pub(crate) fn in_text(mut self, text: &str) -> Self {
         if let Some(span) = self.span {
-            let line = render::line_of(text, span);
-            self.place = Some((Location::of(text, span), line.into()));
+            let place = Location::of(text, span);
+            self.place = Some((place, render::shown(text, span, place)));
         }
         self
     }
@@ -132,6 +134,19 @@ impl Diagnostic {
     pub fn location(&self) -> Option<Location> {
         self.place.as_ref().map(|(location, _)| *location)
     }
+}
+
+/// The diagnostics of one text, of which so many are kept as anyone reads; errors come first in `found`.
+pub(crate) fn limited(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let Some(left_out) = found.len().checked_sub(MAX_DIAGNOSTICS).filter(|&count| count > 0) else {
+        return found;
+    };
+    let span = found.get(MAX_DIAGNOSTICS).and_then(Diagnostic::span);
+    found.truncate(MAX_DIAGNOSTICS);
+    let message =
+        alloc::format!("{left_out} more diagnostics of this text are left out, the first of them here");
+    found.push(Diagnostic { span, ..Diagnostic::general(Code::MoreDiagnostics, message) });
+    found
 }
 
 /// A list of diagnostics: what makes compiling fail, or what it warns of.

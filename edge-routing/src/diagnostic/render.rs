@@ -1,21 +1,31 @@
 //! Diagnostics as text: the line, and a caret under the place.
 
-use alloc::string::String;
+use alloc::boxed::Box;
 use core::fmt;
 
 use super::Diagnostic;
-use crate::span::Span;
+use crate::span::{Location, Span};
 
 /// Characters of a line that are shown; a longer line is cut around the place.
 const WIDTH: usize = 160;
 
 /// The line of `text` in which `span` begins.
-pub(super) fn line_of(text: &str, span: Span) -> &str {
+fn line_of(text: &str, span: Span) -> &str {
     let start = span.start().min(text.len());
     let before = text.get(..start).unwrap_or(text);
     let from = before.rfind('\n').map_or(0, |at| at + 1);
     let line = text.get(from..).and_then(|rest| rest.split('\n').next()).unwrap_or("");
     line.strip_suffix('\r').unwrap_or(line)
+}
+
+/// What is shown of the line in which `span` begins.
+pub(super) fn shown(text: &str, span: Span, place: Location) -> Box<str> {
+    line_of(text, span).chars().skip(left_out(place)).take(WIDTH).map(visible).collect()
+}
+
+/// Characters of the line before those that are shown.
+const fn left_out(place: Location) -> usize {
+    (place.column as usize - 1).saturating_sub(WIDTH / 2)
 }
 
 impl fmt::Display for Diagnostic {
@@ -29,10 +39,8 @@ impl fmt::Display for Diagnostic {
             (None, Some((place, _))) => writeln!(f, "  --> {}:{}", place.line, place.column)?,
             (None, None) => {}
         }
-        if let Some((place, line)) = &self.place {
-            let from = (place.column as usize - 1).saturating_sub(WIDTH / 2);
-            let shown: String = line.chars().skip(from).take(WIDTH).map(visible).collect();
-            let indent = place.column as usize - 1 - from;
+        if let Some((place, shown)) = &self.place {
+            let indent = place.column as usize - 1 - left_out(*place);
             let carets = (place.end_column.saturating_sub(place.column) as usize)
                 .min(shown.chars().count().saturating_sub(indent))
                 .max(1);

@@ -22,7 +22,8 @@ pub(super) fn explain<F: Fields + ?Sized>(route: &Route, message: &F) -> (Truth,
     let Checked { root, exprs, .. } = check::check(&ast, &mut builder);
     let program = builder.finish(core::iter::once(root));
     Scratch::default().with(&program, message, |eval| {
-        let truth = eval.value(root).truth();
+        let truth = eval.truth(root);
+        eval.begin();
         let tree = ast.root.and_then(|id| node(&ast, &exprs, id, eval));
         (truth, tree)
     })
@@ -46,7 +47,12 @@ fn node<F: Fields + ?Sized>(
         _ => Vec::new(),
     };
     let literal = matches!(&at.kind, NodeKind::Literal(Literal::Undefined));
-    let note = if literal { None } else { expr.and_then(|expr| note(eval, expr, value)) };
+    let note = match expr {
+        _ if literal => None,
+        _ if eval.is_over() => Some("the texts that the condition makes are too long".into()),
+        Some(expr) => note(eval, expr, value),
+        None => None,
+    };
     let parts = operands.into_iter().filter_map(|operand| node(ast, exprs, operand, eval)).collect();
     Some(Node { text: ast.text(at.span).into(), value: NodeValue::of(value), note, parts })
 }

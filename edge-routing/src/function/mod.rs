@@ -10,10 +10,10 @@ mod string;
 
 use core::fmt;
 
-use bumpalo::Bump;
-
 pub(crate) use query::TWIN_PREFIXES;
+pub(crate) use string::join;
 
+use crate::maker::Maker;
 use crate::value::{Type, Value};
 
 /// A built-in function.
@@ -211,8 +211,8 @@ impl fmt::Display for Function {
     }
 }
 
-/// Runs a function on arguments that its checker let through.
-pub(crate) fn call<'m>(builtin: Builtin, args: &[Value<'m>], bump: &'m Bump) -> Value<'m> {
+/// Runs a function on arguments that its checker let through; [`join`] stands for `concat`.
+pub(crate) fn call<'m>(builtin: Builtin, args: &[Value<'m>], maker: &mut Maker<'m>) -> Value<'m> {
     let arg = |index: usize| args.get(index).copied().unwrap_or(Value::Undefined);
     match builtin {
         Builtin::Abs
@@ -228,13 +228,12 @@ pub(crate) fn call<'m>(builtin: Builtin, args: &[Value<'m>], bump: &'m Bump) -> 
             convert::test(builtin, arg(0))
         }
         Builtin::IsPresent => convert::is_present(arg(0)),
-        Builtin::Concat => string::concat(args, bump),
-        Builtin::Length | Builtin::Lower | Builtin::Upper => string::one(builtin, arg(0), bump),
-        Builtin::Substring => string::substring(arg(0), arg(1), args.get(2).copied(), bump),
+        Builtin::Length | Builtin::Lower | Builtin::Upper => string::one(builtin, arg(0), maker),
+        Builtin::Substring => string::substring(arg(0), arg(1), args.get(2).copied(), maker),
         Builtin::IndexOf | Builtin::StartsWith | Builtin::EndsWith | Builtin::Contains => {
             string::two(builtin, arg(0), arg(1))
         }
-        Builtin::TwinChangeIncludes => Value::Undefined,
+        Builtin::Concat | Builtin::TwinChangeIncludes => Value::Undefined,
     }
 }
 

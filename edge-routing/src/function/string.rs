@@ -1,9 +1,9 @@
 //! Functions on text.
 
-use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
 
 use super::{Builtin, Example, Function, Param, Signature};
+use crate::maker::Maker;
 use crate::text;
 use crate::value::{Type, Value};
 
@@ -50,25 +50,24 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "contains('hello', 'ell')" => "true", "contains('hello', '')" => "true"),
 ];
 
-pub(super) fn concat<'m>(args: &[Value<'m>], bump: &'m Bump) -> Value<'m> {
-    let mut out = BumpString::new_in(bump);
-    for arg in args {
-        match arg {
-            Value::Str(text) => out.push_str(text),
-            // A property without a value counts as no text here, and only here.
-            Value::NullStr => {}
-            _ => return Value::Undefined,
-        }
+/// One text of the pieces, in their order.
+pub(crate) fn join<'m>(pieces: &[&'m str], maker: &mut Maker<'m>) -> Value<'m> {
+    let bytes = pieces.iter().fold(0_usize, |sum, piece| sum.saturating_add(piece.len()));
+    if !maker.make(bytes) {
+        return Value::Undefined;
     }
+    let mut out = BumpString::with_capacity_in(bytes, maker.bump());
+    pieces.iter().for_each(|piece| out.push_str(piece));
     Value::Str(out.into_bump_str())
 }
 
-pub(super) fn one<'m>(builtin: Builtin, arg: Value<'m>, bump: &'m Bump) -> Value<'m> {
+pub(super) fn one<'m>(builtin: Builtin, arg: Value<'m>, maker: &mut Maker<'m>) -> Value<'m> {
     let Some(text) = arg.as_str() else { return Value::Undefined };
     match builtin {
         Builtin::Length => Value::Number(text::length(text) as f64),
-        Builtin::Lower => Value::Str(text::lower(text, bump)),
-        _ => Value::Str(text::upper(text, bump)),
+        _ if !maker.make(text.len()) => Value::Undefined,
+        Builtin::Lower => Value::Str(text::lower(text, maker.bump())),
+        _ => Value::Str(text::upper(text, maker.bump())),
     }
 }
 
@@ -86,7 +85,7 @@ pub(super) fn substring<'m>(
     text: Value<'m>,
     start: Value<'m>,
     count: Option<Value<'m>>,
-    bump: &'m Bump,
+    maker: &mut Maker<'m>,
 ) -> Value<'m> {
     let (Some(text), Some(start)) = (text.as_str(), start.as_number()) else { return Value::Undefined };
     let length = text::length(text);
@@ -100,5 +99,10 @@ pub(super) fn substring<'m>(
         }
         _ => return Value::Undefined,
     };
-    Value::Str(text::substring(text, start, count, bump))
+    // Of text in ASCII a part is a part; of other text it is made, with up to three bytes for a code unit.
+    let bytes = if text.is_ascii() { 0 } else { count.saturating_mul(3).min(text.len()) };
+    if !maker.make(bytes) {
+        return Value::Undefined;
+    }
+    Value::Str(text::substring(text, start, count, maker.bump()))
 }
