@@ -77,7 +77,7 @@ impl<'a> Traps<'a> {
                 items.iter().for_each(|&item| self.visit(item, &inside));
             }
             NodeKind::Logic { items, .. } => items.iter().for_each(|&item| self.visit(item, around)),
-            NodeKind::Call { name, args, .. } => self.call(name, args, around),
+            NodeKind::Call { name, args, raw } => self.call(name, args, raw, node.span, around),
             NodeKind::Binary(op, left, right) => {
                 self.visit(*left, around);
                 self.visit(*right, around);
@@ -89,8 +89,9 @@ impl<'a> Traps<'a> {
         }
     }
 
-    fn call(&mut self, name: &str, args: &[NodeId], around: &Guards) {
+    fn call(&mut self, name: &str, args: &[NodeId], raw: &str, whole: Span, around: &Guards) {
         if name.eq_ignore_ascii_case("twin_change_includes") {
+            self.path_argument(args, raw, whole);
             return;
         }
         args.iter().for_each(|&arg| self.visit(arg, around));
@@ -112,6 +113,18 @@ impl<'a> Traps<'a> {
             return;
         };
         self.found.push(report);
+    }
+
+    /// The original takes whatever stands in the parentheses as one path, blanks left out.
+    fn path_argument(&mut self, args: &[NodeId], path: &str, whole: Span) {
+        let plain =
+            |arg: &NodeId| self.ast.node(*arg).is_some_and(|node| matches!(node.kind, NodeKind::Property(_)));
+        if matches!(args, [arg] if plain(arg)) {
+            return;
+        }
+        let message = format!("all that is in the parentheses is one path, '{path}', which no twin has");
+        let help = "give one path: twin_change_includes(tags.a) OR twin_change_includes(tags.b)";
+        self.found.push(Diagnostic::new(Code::StrangeBodyPath, whole, message).with_help(help));
     }
 
     fn compare(&mut self, op: CompareOp, left: NodeId, right: NodeId, sign: Span, around: &Guards) {

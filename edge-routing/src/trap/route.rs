@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::ignored_text;
 use crate::ast::{Ast, NodeKind};
+use crate::check::body_path;
 use crate::diagnostic::{Code, Diagnostic, closest};
 use crate::parser::{RouteSyntax, SinkSyntax};
 use crate::route::CompileOptions;
@@ -147,6 +148,9 @@ fn unknown_module(module: &str, options: &CompileOptions, span: Span) -> Option<
 /// Conditions that do not go with their source.
 pub(crate) fn condition_and_source(ast: &Ast, route: &RouteSyntax, found: &mut Vec<Diagnostic>) {
     let pattern = SourcePattern::new(&route.source);
+    if pattern.prefix().eq_ignore_ascii_case("/twinChangeNotifications/") {
+        body_of_twin_change(ast, found);
+    }
     if pattern.prefix() == "/" || pattern.matches("/twinChangeNotifications") {
         return;
     }
@@ -157,6 +161,27 @@ pub(crate) fn condition_and_source(ast: &Ast, route: &RouteSyntax, found: &mut V
             let message = format!("no message from {} is a twin change", pattern.path());
             let report = Diagnostic::new(Code::TwinFunctionSource, node.span, message);
             found.push(report.with_help("write FROM /twinChangeNotifications"));
+        }
+    }
+}
+
+/// Queries of the body of a twin change, which does not say what its body is.
+///
+/// # Source
+/// Route language §2.1: the system properties of such a message, among which neither `contentType` nor
+/// `contentEncoding` is; §6: without them every query of the body is undefined.
+fn body_of_twin_change(ast: &Ast, found: &mut Vec<Diagnostic>) {
+    for node in &ast.nodes {
+        let queries = match &node.kind {
+            NodeKind::Call { name, .. } => name.eq_ignore_ascii_case("twin_change_includes"),
+            NodeKind::SysName(name) | NodeKind::Escaped(name) => body_path(name).is_some(),
+            _ => false,
+        };
+        if queries {
+            let message = "a twin change does not say that its body is JSON, so this is always undefined";
+            let help = "take every twin change, and look into the body where it arrives";
+            found.push(Diagnostic::new(Code::TwinChangeBody, node.span, message).with_help(help));
+            return;
         }
     }
 }
