@@ -4,17 +4,22 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use hashbrown::{HashMap, HashSet};
+
 use super::set::Set;
 use super::{Finding, Lint, witness};
 use crate::fields::Sample;
-use crate::program::ExprId;
+use crate::program::{Expr, ExprId, Leaf};
 use crate::route::{CompileOptions, Route};
 use crate::sink::Sink;
 
 /// Modules beyond this many are not followed.
 const MAX_MODULES: usize = 256;
 
-/// A step: from a module by a route to a module, with a message that takes it.
+/// The system property that names the module which sent a message.
+const SENDER: &str = "connectionModuleId";
+
+/// A step from a module, by a route, to a module.
 struct Step<'r> {
     from: usize,
     to: usize,
@@ -24,30 +29,28 @@ struct Step<'r> {
 
 pub(super) fn look(set: &Set<'_>, options: &CompileOptions, found: &mut Vec<Finding>) {
     unknown(set, options, found);
+    let mut places: HashMap<&str, usize> = HashMap::new();
     let mut modules: Vec<&str> = Vec::new();
-    for (route, _) in set.routes() {
-        if let Sink::Module { module, .. } = route.sink()
-            && !modules.contains(&&**module)
-            && modules.len() < MAX_MODULES
-        {
-            modules.push(module);
-        }
-    }
-    let mut steps: Vec<Step<'_>> = Vec::new();
-    for (from, module) in modules.iter().enumerate() {
-        for (route, root) in set.routes() {
-            let Sink::Module { module: target, .. } = route.sink() else { continue };
-            let Some(to) = modules.iter().position(|known| *known == &**target) else { continue };
-            if steps.iter().any(|step| step.from == from && step.to == to) {
+    let mut hops: Vec<Hop<'_>> = Vec::new();
+    for (route, root) in set.routes() {
+        let Sink::Module { module, .. } = route.sink() else { continue };
+        let to = match places.get(&**module) {
+            Some(&to) => to,
+            None if modules.len() == MAX_MODULES => {
+                set.give_up();
                 continue;
             }
-            if let Some(message) = message_from(set, module, route, root) {
-                steps.push(Step { from, to, route, message });
+            None => {
+                places.insert(module, modules.len());
+                modules.push(module);
+                modules.len() - 1
             }
-        }
+        };
+        hops.push(Hop { route, root, to, by_sender: names_sender(set, root), example: None });
     }
-    let mut told: Vec<usize> = Vec::new();
-    for start in 0..modules.len() {
+    let steps = steps(set, &modules, &mut hops);
+    let mut told: HashSet<usize> = HashSet::new();
+    for (start, module) in modules.iter().enumerate() {
         if told.contains(&start) {
             continue;
         }
@@ -55,13 +58,56 @@ pub(super) fn look(set: &Set<'_>, options: &CompileOptions, found: &mut Vec<Find
         told.extend(cycle.iter().map(|step| step.from));
         let path: Vec<&str> = cycle.iter().filter_map(|step| modules.get(step.from).copied()).collect();
         let routes: Vec<&str> = cycle.iter().map(|step| step.route.name()).collect();
-        let message =
-            format!("what {} sends comes back to it: {} -> {}", path[0], path.join(" -> "), path[0]);
+        let message = format!("what {module} sends comes back to it: {} -> {module}", path.join(" -> "));
         let help = "name the outputs that are meant in the sources, so that the module's own are left out";
         let mut finding = Finding::new(Lint::Loop, &routes, message).with_help(help);
         finding.witnesses = cycle.iter().map(|step| step.message.clone()).collect();
         found.push(finding);
     }
+}
+
+/// A route to a module, with what is known of the messages that take it.
+struct Hop<'r> {
+    route: &'r Route,
+    root: ExprId,
+    to: usize,
+    /// Whether the condition asks which module sent the message.
+    by_sender: bool,
+    /// A message that fulfils the condition, or that none was found; not yet known.
+    example: Option<Option<Sample>>,
+}
+
+/// The steps from each module, one to each module that can be reached from there.
+fn steps<'r>(set: &Set<'r>, modules: &[&str], hops: &mut [Hop<'r>]) -> Vec<Vec<Step<'r>>> {
+    let from_each = modules.iter().enumerate().map(|(from, module)| {
+        let mut steps: Vec<Step<'r>> = Vec::new();
+        let mut reached: HashSet<usize> = HashSet::new();
+        for hop in hops.iter_mut() {
+            if reached.contains(&hop.to) {
+                continue;
+            }
+            if let Some(message) = message_from(set, module, hop) {
+                reached.insert(hop.to);
+                steps.push(Step { from, to: hop.to, route: hop.route, message });
+            }
+        }
+        steps
+    });
+    from_each.collect()
+}
+
+/// Whether a condition asks which module sent the message.
+fn names_sender(set: &Set<'_>, expr: ExprId) -> bool {
+    let asks = |name: &str| name.trim_start_matches('$').eq_ignore_ascii_case(SENDER);
+    let mut found = match set.program.expr(expr) {
+        Expr::Leaf(leaf) => matches!(
+            set.program.leaf(leaf),
+            Some(Leaf::System(name) | Leaf::AppOrSystem(name)) if asks(name)
+        ),
+        _ => false,
+    };
+    set.program.operands(expr, &mut |operand| found |= names_sender(set, operand));
+    found
 }
 
 fn unknown(set: &Set<'_>, options: &CompileOptions, found: &mut Vec<Finding>) {
@@ -76,39 +122,55 @@ fn unknown(set: &Set<'_>, options: &CompileOptions, found: &mut Vec<Finding>) {
     }
 }
 
-/// A message of `module` that the route matches.
-fn message_from(set: &Set<'_>, module: &str, route: &Route, root: ExprId) -> Option<Sample> {
+/// A message of `module` that the route of the hop matches. For a condition that does not ask for the sender a message
+/// is searched once, whatever the number of modules.
+fn message_from(set: &Set<'_>, module: &str, hop: &mut Hop<'_>) -> Option<Sample> {
+    let source = source_from(module, hop.route)?;
+    if hop.by_sender {
+        return witness::search(set, &[hop.root], &source, &[(SENDER, module)]);
+    }
+    let root = hop.root;
+    let example = hop.example.get_or_insert_with(|| witness::search(set, &[root], &source, &[]));
+    let message = example.clone()?.with_source(source);
+    Some(message.with_system_property(SENDER, Some(module)))
+}
+
+/// A source of `module` that the route matches.
+fn source_from(module: &str, route: &Route) -> Option<String> {
     let own = format!("/messages/modules/{module}");
-    let source = if route.source().matches(&own) {
-        own
-    } else if route.source().prefix().get(..own.len()).is_some_and(|head| head.eq_ignore_ascii_case(&own))
-        && route.source().prefix().as_bytes().get(own.len()) == Some(&b'/')
-    {
-        let rest = route.source().prefix().get(own.len()..).unwrap_or("").trim_end_matches('/');
-        let rest = if rest.eq_ignore_ascii_case("/outputs") { "/outputs/output" } else { rest };
-        let mut source: String = own;
-        source.push_str(rest);
-        source
-    } else {
-        return None;
-    };
-    witness::search(set, &[root], &source, &[("connectionModuleId", module)])
+    if route.source().matches(&own) {
+        return Some(own);
+    }
+    let prefix = route.source().prefix();
+    let is_own = prefix.get(..own.len()).is_some_and(|head| head.eq_ignore_ascii_case(&own))
+        && prefix.as_bytes().get(own.len()) == Some(&b'/');
+    let rest = prefix.get(own.len()..).filter(|_| is_own)?.trim_end_matches('/');
+    let rest = if rest.eq_ignore_ascii_case("/outputs") { "/outputs/output" } else { rest };
+    Some(own + rest)
 }
 
 /// The fewest steps that lead from a module back to it.
-fn shortest_cycle<'s, 'r>(steps: &'s [Step<'r>], start: usize) -> Option<Vec<&'s Step<'r>>> {
-    let mut reached: Vec<(usize, Vec<&'s Step<'r>>)> = alloc::vec![(start, Vec::new())];
+fn shortest_cycle<'s, 'r>(steps: &'s [Vec<Step<'r>>], start: usize) -> Option<Vec<&'s Step<'r>>> {
+    // For each module the step by which it was first reached.
+    let mut by: HashMap<usize, &Step<'r>> = HashMap::new();
+    let mut queue = alloc::vec![start];
     let mut next = 0;
-    while let Some((at, path)) = reached.get(next).cloned() {
+    while let Some(&at) = queue.get(next) {
         next += 1;
-        for step in steps.iter().filter(|step| step.from == at) {
-            let mut longer = path.clone();
-            longer.push(step);
+        for step in steps.get(at).into_iter().flatten() {
             if step.to == start {
-                return Some(longer);
+                let mut cycle = alloc::vec![step];
+                let mut from = at;
+                while let Some(step) = by.get(&from).filter(|_| from != start) {
+                    cycle.push(step);
+                    from = step.from;
+                }
+                cycle.reverse();
+                return Some(cycle);
             }
-            if reached.iter().all(|(known, _)| *known != step.to) {
-                reached.push((step.to, longer));
+            if !by.contains_key(&step.to) {
+                by.insert(step.to, step);
+                queue.push(step.to);
             }
         }
     }

@@ -50,6 +50,8 @@ pub enum Lint {
     UnknownModule,
     /// Messages that come back to the module that sent them.
     Loop,
+    /// A set so large that not all of it was looked at.
+    Incomplete,
 }
 
 impl Lint {
@@ -65,6 +67,7 @@ impl Lint {
             Self::TextOrder => "L006",
             Self::UnknownModule => "L007",
             Self::Loop => "L008",
+            Self::Incomplete => "L009",
         }
     }
 }
@@ -95,7 +98,9 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "lint[{}]: {}", self.lint, self.message)?;
-        writeln!(f, "  --> {}", self.routes.join(", "))?;
+        if !self.routes.is_empty() {
+            writeln!(f, "  --> {}", self.routes.join(", "))?;
+        }
         for witness in &self.witnesses {
             write!(f, "   = message: from {}", witness.source())?;
             for (name, value) in witness.properties() {
@@ -126,7 +131,8 @@ impl Router {
     /// [`Router::compile`]. Every finding that claims that something can happen shows a message with which it does.
     ///
     /// # Contract
-    /// A finding is right; what is not found may still be there.
+    /// A finding is right; what is not found may still be there. The work is limited: where a set is so large that
+    /// pairs of routes or ways through modules were not looked at, a finding [`Lint::Incomplete`] says so.
     ///
     /// # Examples
     /// ```
@@ -142,8 +148,16 @@ impl Router {
         let set = set::Set::new(self);
         let mut found = Vec::new();
         conditions::look(&set, &mut found);
+        set.renew();
         pairs::look(&set, &mut found);
+        set.renew();
         loops::look(&set, options, &mut found);
+        if set.gave_up() {
+            let message =
+                "the set is so large that not all of it was looked at: there may be more overlaps and loops";
+            let help = "look at a part of the routes at a time";
+            found.push(Finding::new(Lint::Incomplete, &[], message).with_help(help));
+        }
         found
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn look(set: &Set<'_>, found: &mut Vec<Finding>) {
         for (at, &first) in entries.iter().enumerate() {
             for &second in entries.iter().skip(at + 1) {
                 if pairs == MAX_PAIRS {
+                    set.give_up();
                     return;
                 }
                 if let Some(source) = common_source(first.0, second.0) {

@@ -1,6 +1,7 @@
 //! The routes, compiled again with what linting needs.
 
 use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 
 use crate::ast::LogicOp;
 use crate::body::Segment;
@@ -20,7 +21,14 @@ pub(super) struct Set<'r> {
     pub(super) roots: Vec<ExprId>,
     /// The paths of the body slots.
     pub(super) paths: Vec<Vec<Segment>>,
+    scratch: RefCell<Scratch>,
+    /// Messages that may still be tried.
+    tries: Cell<u32>,
+    gave_up: Cell<bool>,
 }
+
+/// Messages that are tried by each of the looks, at most.
+const MAX_TRIES: u32 = 50_000;
 
 impl<'r> Set<'r> {
     pub(super) fn new(router: &'r Router) -> Self {
@@ -35,7 +43,15 @@ impl<'r> Set<'r> {
             .collect();
         let paths = builder.paths().to_vec();
         let program = builder.finish(roots.iter().copied());
-        Self { router, program, roots, paths }
+        Self {
+            router,
+            program,
+            roots,
+            paths,
+            scratch: RefCell::default(),
+            tries: Cell::new(MAX_TRIES),
+            gave_up: Cell::new(false),
+        }
     }
 
     /// The routes and their conditions.
@@ -43,11 +59,36 @@ impl<'r> Set<'r> {
         self.router.routes().iter().zip(self.roots.iter().copied())
     }
 
+    /// Gives the next look its own tries.
+    pub(super) fn renew(&self) {
+        self.tries.set(MAX_TRIES);
+    }
+
+    /// Whether one more message may be tried.
+    pub(super) fn may_try(&self) -> bool {
+        let left = self.tries.get().checked_sub(1);
+        match left {
+            Some(left) => self.tries.set(left),
+            None => self.give_up(),
+        }
+        left.is_some()
+    }
+
+    /// Notes that something is not looked at.
+    pub(super) fn give_up(&self) {
+        self.gave_up.set(true);
+    }
+
+    /// Whether something was not looked at.
+    pub(super) const fn gave_up(&self) -> bool {
+        self.gave_up.get()
+    }
+
     /// Whether all of `roots` are true for a message.
     pub(super) fn holds(&self, roots: &[ExprId], message: &Sample) -> bool {
-        Scratch::default().with(&self.program, message, |eval| {
-            roots.iter().all(|&root| eval.value(root).truth() == Truth::True)
-        })
+        self.scratch
+            .borrow_mut()
+            .with(&self.program, message, |eval| roots.iter().all(|&root| eval.truth(root) == Truth::True))
     }
 
     /// The value of an expression that is the same for every message.
@@ -73,7 +114,7 @@ impl<'r> Set<'r> {
             _ if self.has_leaf(expr) => None,
             _ => {
                 let message = Sample::new("/");
-                let truth = Scratch::default().with(&self.program, &message, |eval| eval.value(expr).truth());
+                let truth = Scratch::default().with(&self.program, &message, |eval| eval.truth(expr));
                 Some(match truth {
                     Truth::True => Value::Bool(true),
                     Truth::False => Value::Bool(false),

@@ -102,3 +102,35 @@ fn modules_that_do_not_exist() {
     let options = CompileOptions::new().with_known_modules(vec!["filter"]);
     assert!(router.lint(&options).iter().any(|finding| finding.lint == Lint::UnknownModule));
 }
+
+/// Conditions for which no message is found, each to a module of its own.
+fn searched_in_vain(count: usize, more: &str) -> Vec<String> {
+    let text = |at: usize| {
+        alloc::format!(
+            "FROM /messages/* WHERE length(upper(a) || lower(b)) = {}{more} INTO BrokeredEndpoint('/modules/m{at}/inputs/i')",
+            at + 1000
+        )
+    };
+    (0..count).map(text).collect()
+}
+
+#[test]
+fn what_was_not_looked_at_is_said() {
+    let texts = searched_in_vain(20, " AND NOT is_defined($connectionModuleId)");
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let findings = router(&texts).lint(&CompileOptions::new());
+    assert_eq!(findings.iter().map(|finding| finding.lint).collect::<Vec<_>>(), [Lint::Incomplete]);
+    let text = alloc::format!("{}", findings[0]);
+    assert!(text.starts_with("lint[L009]: ") && !text.contains("-->"), "{text}");
+}
+
+#[test]
+fn a_condition_is_searched_once_for_all_modules() {
+    // Twenty modules times twenty routes, of which each is searched 400 times, would be more than the limit.
+    let mut texts = searched_in_vain(20, "");
+    texts.push(
+        "FROM /messages/modules/m3/* WHERE a = 'x' INTO BrokeredEndpoint('/modules/m3/inputs/j')".into(),
+    );
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    check(&texts, &[(Lint::Loop, "r20")]);
+}

@@ -71,6 +71,9 @@ pub(super) fn search(
     }
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     for attempt in 0..TRIES {
+        if !set.may_try() {
+            return None;
+        }
         let mut chosen = Vec::with_capacity(leaves.len());
         for (leaf, pool) in &leaves {
             random ^= random << 13;
