@@ -39,7 +39,7 @@ pub struct EdgeHubConfig {
     pub routes: Vec<RouteSpec>,
     /// How long undelivered messages are kept, in seconds, where a route says nothing else; −1: for ever.
     pub time_to_live_secs: Option<i64>,
-    /// How much the store may hold, in bytes.
+    /// How much the store may hold, in bytes: `storeLimits.maxSizeBytes`.
     pub store_max_bytes: Option<u64>,
     /// The modules of the deployment, where the document names them.
     pub modules: Option<Vec<String>>,

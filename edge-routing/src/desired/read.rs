@@ -219,13 +219,25 @@ impl Reader {
                 self.error(Code::InvalidConfiguration, "'timeToLiveSecs' must be a whole number of seconds");
             }
         }
-        let Some(limits) = member(store, "storeLimits") else { return };
-        match member(limits, "maxBytes") {
-            None => {}
-            Some(Json::Number(number)) if *number >= 0.0 && *number % 1.0 == 0.0 && *number < 9.3e18 => {
-                config.store_max_bytes = Some(*number as u64);
+        let limits = match member(store, "storeLimits") {
+            None => return,
+            Some(limits @ Json::Object(_)) => limits,
+            Some(_) => {
+                self.error(Code::InvalidConfiguration, "'storeLimits' must be an object");
+                return;
             }
-            Some(_) => self.error(Code::InvalidConfiguration, "'maxBytes' must be a whole number of bytes"),
+        };
+        match member(limits, "maxSizeBytes") {
+            None => {}
+            // Read as a double, the largest number of 64 bits is one more than it is.
+            Some(Json::Number(number))
+                if *number >= 0.0 && *number % 1.0 == 0.0 && *number <= i64::MAX as f64 =>
+            {
+                config.store_max_bytes = Some((*number as u64).min(i64::MAX.unsigned_abs()));
+            }
+            Some(_) => {
+                self.error(Code::InvalidConfiguration, "'maxSizeBytes' must be a whole number of bytes");
+            }
         }
     }
 }

@@ -75,3 +75,21 @@ fn whole_manifests() {
     assert_eq!(config.time_to_live_secs, Some(10));
     assert_eq!(config.modules.as_deref(), Some(&["filter".into(), "asa".into()][..]));
 }
+
+#[test]
+fn limits_of_the_store() {
+    let document = |limits: &str| {
+        alloc::format!(
+            r#"{{"schemaVersion": "1.1", "routes": {{}}, "storeAndForwardConfiguration": {{"timeToLiveSecs": 10, "storeLimits": {limits}}}}}"#
+        )
+    };
+    let found = |limits: &str| EdgeHubConfig::parse(&document(limits)).expect("valid").store_max_bytes;
+    assert_eq!(found(r#"{"maxSizeBytes": 536870912}"#), Some(536_870_912));
+    assert_eq!(found(r#"{"maxSizeBytes": 9223372036854775807}"#), Some(i64::MAX.unsigned_abs()));
+    assert_eq!(found("{}"), None);
+    assert_eq!(found("null"), None);
+    for bad in ["-1", "1.5", "1e19", "\"5\"", "{}"] {
+        check(&document(&alloc::format!(r#"{{"maxSizeBytes": {bad}}}"#)), Err(&[Code::InvalidConfiguration]));
+    }
+    check(&document("7"), Err(&[Code::InvalidConfiguration]));
+}
