@@ -10,7 +10,7 @@ use crate::json::Cursor;
 use crate::matches::Matches;
 use crate::route::{CompileOptions, Route, RouteSpec};
 use crate::router::Router;
-use crate::sample::{MAX_LEVELS, SampleError, read, scalar};
+use crate::sample::{SampleError, read, scalar};
 use crate::value::Truth;
 
 /// A condition or a route to try out, with the message to try it on.
@@ -82,18 +82,18 @@ impl Case {
     pub fn parse(json: &str) -> Result<Self, SampleError> {
         let (mut text, mut message, mut has_source) = (None, None, false);
         let mut cursor = Cursor::new(json);
-        cursor.members(MAX_LEVELS + 1, |cursor, name| {
+        cursor.members(1, |cursor, name| {
             match name.raw {
                 "condition" => text = scalar(cursor)?.map(CaseText::Condition),
                 "route" => text = scalar(cursor)?.map(CaseText::Route),
                 "message" => {
-                    let raw = cursor.raw(MAX_LEVELS)?;
+                    let raw = cursor.raw_of_any_depth()?;
                     if raw != "null" {
                         let Ok((sample, sourced)) = read(raw) else { return cursor.malformed() };
                         (message, has_source) = (Some(sample), sourced);
                     }
                 }
-                _ => cursor.skip(MAX_LEVELS)?,
+                _ => cursor.skip_any_depth()?,
             }
             Ok(())
         })?;
@@ -176,10 +176,26 @@ mod tests {
             Verdict::False,
         );
         check(
+            r#"{"route": "FROM /messages/modules/m INTO $upstream", "message": {"source": null}}"#,
+            Verdict::True,
+        );
+        check(
             r#"{"route": "FROM /messages/modules/m WHERE false INTO $upstream", "message": {}}"#,
             Verdict::False,
         );
         check(r#"{"route": "FROM x"}"#, Verdict::ParseError);
+    }
+
+    #[test]
+    fn a_body_that_is_too_deep_is_undefined() {
+        for (levels, expected) in [(63, Verdict::True), (64, Verdict::Undefined), (128, Verdict::Undefined)] {
+            let deep = alloc::format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+            let line = alloc::format!(
+                "{{\"condition\": \"$body.a = 1\", \"message\": {{\"contentType\": \"application/json\", \
+                 \"contentEncoding\": \"utf-8\", \"body\": {{\"a\": 1, \"b\": {deep}}}}}}}"
+            );
+            check(&line, expected);
+        }
     }
 
     #[test]

@@ -9,9 +9,6 @@ use core::fmt;
 use crate::fields::{Fields as _, Sample};
 use crate::json::{Cursor, Malformed, RawStr};
 
-/// Levels of a line: those of a body, and those around it.
-pub(crate) const MAX_LEVELS: usize = 80;
-
 /// A text that is not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -73,14 +70,14 @@ pub(crate) fn read(json: &str) -> Result<(Sample, bool), SampleError> {
     let mut has_source = false;
     let mut body = Body::default();
     let mut cursor = Cursor::new(json);
-    cursor.members(MAX_LEVELS, |cursor, name| {
+    cursor.members(1, |cursor, name| {
         match name.raw {
             "source" => {
-                has_source = true;
-                sample = if cursor.peek() == Some(b'{') {
-                    sender(cursor, core::mem::take(&mut sample))?
-                } else {
-                    core::mem::take(&mut sample).with_source(text(cursor.string()?))
+                has_source = cursor.peek() != Some(b'n');
+                sample = match cursor.peek() {
+                    Some(b'n') => cursor.word("null").map(|()| core::mem::take(&mut sample))?,
+                    Some(b'{') => sender(cursor, core::mem::take(&mut sample))?,
+                    _ => core::mem::take(&mut sample).with_source(text(cursor.string()?)),
                 };
             }
             "properties" => sample = values(cursor, core::mem::take(&mut sample), Sample::with_property)?,
@@ -92,11 +89,11 @@ pub(crate) fn read(json: &str) -> Result<(Sample, bool), SampleError> {
                     sample = core::mem::take(&mut sample).with_system_property(name.raw, Some(&value));
                 }
             }
-            "body" => body.json = Some(cursor.raw(MAX_LEVELS - 1)?).filter(|json| *json != "null"),
+            "body" => body.json = Some(cursor.raw_of_any_depth()?).filter(|json| *json != "null"),
             "bodyText" => body.text = scalar(cursor)?,
             "bodyHex" => body.bytes = decoded(cursor, hex)?,
             "bodyBase64" => body.bytes = decoded(cursor, base64)?,
-            _ => cursor.skip(MAX_LEVELS - 1)?,
+            _ => cursor.skip_any_depth()?,
         }
         Ok(())
     })?;
@@ -118,7 +115,7 @@ fn sender(cursor: &mut Cursor<'_>, sample: Sample) -> Result<Sample, Malformed> 
             "device" => device = scalar(cursor)?,
             "module" => module = scalar(cursor)?,
             "output" => output = scalar(cursor)?,
-            _ => cursor.skip(1)?,
+            _ => cursor.skip_any_depth()?,
         }
         Ok(())
     })?;
@@ -158,7 +155,7 @@ pub(crate) fn scalar(cursor: &mut Cursor<'_>) -> Result<Option<String>, Malforme
         Some(b'"') => cursor.string().map(|raw| Some(text(raw))),
         Some(b'n') => cursor.word("null").map(|()| None),
         Some(b'{' | b'[') => cursor.malformed(),
-        _ => cursor.raw(1).map(|raw| Some(raw.into())),
+        _ => cursor.raw_scalar().map(|raw| Some(raw.into())),
     }
 }
 
@@ -248,12 +245,25 @@ mod tests {
     }
 
     #[test]
+    fn a_body_may_be_of_any_depth() {
+        for levels in [63, 64, 80, 128, 100_000] {
+            let body = alloc::format!("{}1{}", "{\"a\":[".repeat(levels), "]}".repeat(levels));
+            let line = alloc::format!("{{\"other\": {body}, \"body\": {body}, \"source\": \"/m\"}}");
+            let sample = Sample::parse(&line).expect("a message");
+            assert_eq!((sample.body(), sample.source()), (body.as_bytes(), "/m"), "{levels}");
+            assert!(Sample::parse(&line.replacen("]}", "}}", 1)).is_err(), "{levels}");
+            assert!(Sample::parse(&line.replacen("]}", "]", 1)).is_err(), "{levels}");
+        }
+    }
+
+    #[test]
     fn a_source_can_be_a_sender() {
         let json = r#"{"source": {"device": "d", "module": "m", "output": "o"}}"#;
         let sample = Sample::parse(json).expect("a message");
         assert_eq!(sample.source(), "/messages/modules/m/outputs/o");
         assert_eq!(sample.system_property("connectionModuleId"), Some(Some("m")));
         assert_eq!(Sample::parse(r#"{"source": {"device": "d"}}"#).expect("a message").source(), "/messages");
+        assert_eq!(Sample::parse(r#"{"source": null}"#).expect("a message").source(), "/messages");
     }
 
     #[test]

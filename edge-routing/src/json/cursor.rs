@@ -1,6 +1,7 @@
 //! A place in a JSON text.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::Malformed;
@@ -261,11 +262,58 @@ impl<'t> Cursor<'t> {
         Ok(())
     }
 
-    /// Reads a whole value and returns its text.
-    pub(crate) fn raw(&mut self, depth: usize) -> Result<&'t str, Malformed> {
+    /// Reads a whole value of any depth and returns its text.
+    pub(crate) fn raw_of_any_depth(&mut self) -> Result<&'t str, Malformed> {
         self.peek();
         let start = self.at;
-        self.skip(depth)?;
+        self.skip_any_depth()?;
+        Ok(self.text.get(start..self.at).unwrap_or(""))
+    }
+
+    /// Reads a whole value without keeping it, however deep it is: its levels take memory, a byte each, and no stack.
+    pub(crate) fn skip_any_depth(&mut self) -> Result<(), Malformed> {
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    // A closing bracket stands two behind its opening one.
+                    if !self.eat(bracket + 2) {
+                        open.push(bracket);
+                        if bracket == b'{' {
+                            self.name()?;
+                        }
+                        continue;
+                    }
+                }
+                _ => self.skip(0)?,
+            }
+            // A value is complete: what follows is the next one, or the end of those it was the last of.
+            loop {
+                let Some(&bracket) = open.last() else { return Ok(()) };
+                if self.eat(b',') {
+                    if bracket == b'{' {
+                        self.name()?;
+                    }
+                    break;
+                }
+                self.expect(bracket + 2)?;
+                open.pop();
+            }
+        }
+    }
+
+    /// Reads the name of a member and the colon behind it.
+    fn name(&mut self) -> Result<(), Malformed> {
+        self.string()?;
+        self.expect(b':')
+    }
+
+    /// Reads a value that is no object and no array, and returns its text.
+    pub(crate) fn raw_scalar(&mut self) -> Result<&'t str, Malformed> {
+        self.peek();
+        let start = self.at;
+        self.skip(0)?;
         Ok(self.text.get(start..self.at).unwrap_or(""))
     }
 
