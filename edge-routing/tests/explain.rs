@@ -86,3 +86,24 @@ fn colours_are_only_added() {
     assert_eq!(stripped, plain);
     assert_ne!(coloured, plain);
 }
+
+#[test]
+fn long_texts_are_cut() {
+    let router = router(&[("r", "FROM /messages/* WHERE upper(a) = 'X' INTO $upstream")]);
+    let explanation =
+        router.explain(&Sample::new("/messages").with_property("a", Some(&"é".repeat(9_000))), &[]);
+    let node = &explanation.routes[0].condition.as_ref().expect("a condition").parts[0];
+    assert_eq!(node.value, edge_routing::NodeValue::Text(format!("{}…", "É".repeat(2048))));
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn numbers_that_json_has_not_are_text() {
+    let router = router(&[("r", "FROM /messages/* WHERE as_number(a) > 1 / 0 INTO $upstream")]);
+    let explanation = router.explain(&Sample::new("/messages").with_property("a", Some("-1e999")), &[]);
+    let data = serde_json::to_value(&explanation).expect("it serialises");
+    let parts = &data["routes"][0]["condition"]["parts"];
+    assert_eq!(parts[0]["value"], serde_json::json!({ "number": "-inf" }));
+    assert_eq!(parts[1]["value"], serde_json::json!({ "number": "inf" }));
+    assert_eq!(parts[1]["parts"][0]["value"], serde_json::json!({ "number": 1.0 }));
+}

@@ -110,9 +110,10 @@ pub enum NodeValue {
     Null,
     /// True or false.
     Bool(bool),
-    /// A number.
-    Number(f64),
-    /// A text.
+    /// A number; one that is infinite or none is serialised as the text `inf`, `-inf` or `NaN`, which JSON has no
+    /// number for.
+    Number(#[cfg_attr(feature = "serde", serde(serialize_with = "number"))] f64),
+    /// A text; of a longer one the first 4096 bytes and an ellipsis.
     Text(String),
     /// A property that is present without a value.
     Empty,
@@ -125,10 +126,24 @@ impl NodeValue {
             Value::Missing | Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(value),
             Value::Number(value) => Self::Number(value),
-            Value::Str(text) => Self::Text(text.into()),
+            Value::Str(text) => Self::Text(shown(text)),
             Value::NullStr => Self::Empty,
         }
     }
+}
+
+/// As much of a text as is shown.
+fn shown(text: &str) -> String {
+    const SHOWN_BYTES: usize = 4096;
+    if text.len() <= SHOWN_BYTES {
+        return text.into();
+    }
+    alloc::format!("{}…", text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or(""))
+}
+
+#[cfg(feature = "serde")]
+fn number<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.collect_str(value) }
 }
 
 impl Router {
