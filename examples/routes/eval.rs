@@ -73,68 +73,13 @@ fn shown(outcome: &CaseOutcome) -> Value {
 
 /// The endpoint as written, in its parts.
 fn endpoint(route: &Route) -> Value {
-    let text = route.sink_text();
-    match text.split_once('(') {
-        None => json!({ "kind": "system", "name": text }),
-        Some((name, rest)) => {
-            let quoted = rest.trim_end().trim_end_matches(')').trim();
-            let argument = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or("");
-            json!({ "kind": "function", "name": name.trim_end(), "arg": argument })
-        }
+    let name = route.sink_name();
+    match route.sink_argument() {
+        None => json!({ "kind": "system", "name": name }),
+        Some(argument) => json!({ "kind": "function", "name": name, "arg": argument }),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::result;
-
-    #[test]
-    fn a_line_of_each_kind() {
-        let verdict = |line: &str| result(line.as_bytes())["result"].clone();
-        assert_eq!(verdict(r#"{"condition": "a = 'x'", "message": {"properties": {"A": "x"}}}"#), true);
-        assert_eq!(verdict(r#"{"condition": "a = 'x'", "message": {"properties": {"A": "y"}}}"#), false);
-        assert_eq!(verdict(r#"{"condition": "a = 'x'", "message": {}}"#), "undefined");
-        assert_eq!(verdict(r#"{"condition": "a = 'x'"}"#), Value::Null);
-        assert_eq!(verdict(r#"{"condition": "a ="}"#), "parse_error");
-        assert_eq!(verdict(""), "parse_error");
-        assert_eq!(verdict("not JSON"), "parse_error");
-        assert_eq!(result(b"\xff")["errors"][0]["code"], "input");
-    }
-
-    #[test]
-    fn lines_that_are_no_case_say_where() {
-        let place = |line: &[u8]| {
-            let error = &result(line)["errors"][0];
-            ["line", "column", "end_line"].map(|name| error[name].as_u64())
-        };
-        assert_eq!(place(b"{\"condition\": nonsense}"), [Some(1), Some(15), Some(1)]);
-        assert_eq!(place(b"{\"a\xff"), [Some(1), Some(4), Some(1)]);
-        assert_eq!(place(b""), [Some(1), Some(1), Some(1)]);
-    }
-
-    #[test]
-    fn errors_have_places() {
-        let found = result(br#"{"condition": "3 + '4' = 7"}"#);
-        let error = &found["errors"][0];
-        assert_eq!(
-            (&error["line"], &error["column"], &error["end_column"]),
-            (&json!(1), &json!(3), &json!(4))
-        );
-        assert_eq!(error["code"], "R009");
-    }
-
-    #[test]
-    fn routes_show_their_parts() {
-        let found = result(br#"{"route": "FROM /messages/* WHERE  a = 'x'  INTO brokeredEndpoint ( '/modules/m/inputs/i' )"}"#);
-        assert_eq!((&found["source"], &found["source_prefix"]), (&json!("/messages"), &json!("/messages/")));
-        assert_eq!(found["condition"], "a = 'x'");
-        let endpoint =
-            json!({ "kind": "function", "name": "brokeredEndpoint", "arg": "/modules/m/inputs/i" });
-        assert_eq!(found["endpoint"], endpoint);
-        let upstream = result(br#"{"route": "FROM /* INTO $Upstream"}"#);
-        assert_eq!(upstream["endpoint"], json!({ "kind": "system", "name": "$Upstream" }));
-        assert_eq!(upstream["condition"], "true");
-    }
-}
+#[path = "eval_tests.rs"]
+mod tests;
