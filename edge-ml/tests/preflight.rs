@@ -67,3 +67,49 @@ fn nodes_that_nothing_runs_are_listed_by_name() {
     assert_eq!(report.not_of_tables[0].operator, "ai.onnx.ml.Scalar");
     assert!(!report.is_ready(), "{report}");
 }
+
+/// A field of Protocol Buffers with bytes in it.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat()
+}
+
+/// A constant of whole numbers that declares this many elements.
+fn constant(name: &str, declared: u64, given: &[u64]) -> Vec<u8> {
+    let mut dims = vec![1 << 3];
+    let mut left = declared;
+    while left >= 0x80 {
+        dims.push((left & 0x7f) as u8 | 0x80);
+        left >>= 7;
+    }
+    dims.push(left as u8);
+    let raw: Vec<u8> = given.iter().flat_map(|value| value.to_le_bytes()).collect();
+    [dims, vec![2 << 3, 7], field(8, name.as_bytes()), field(9, &raw)].concat()
+}
+
+fn file(node: &[u8], constant: &[u8]) -> Vec<u8> {
+    let port = field(1, b"y");
+    let graph = [field(1, node), field(5, constant), field(12, &port)].concat();
+    [vec![1 << 3, 8], field(7, &graph), field(8, &[2 << 3, 15])].concat()
+}
+
+fn node(operator: &str) -> Vec<u8> {
+    [field(1, b"c"), field(2, b"y"), field(3, b"maker"), field(4, operator.as_bytes())].concat()
+}
+
+#[test]
+fn what_would_be_allocated_is_looked_at_before_an_engine_does() {
+    let refused = |file: &[u8]| {
+        let (report, model) = Preflight::run(file, &Demands::default(), &SystemClock);
+        assert!(model.is_none(), "{report}");
+        report.to_string()
+    };
+    let huge = file(&node("Identity"), &constant("c", 1 << 40, &[]));
+    assert!(
+        refused(&huge).contains("\"c\" declares 1099511627776 elements, and has 0"),
+        "{}",
+        refused(&huge)
+    );
+    let maker = file(&node("ConstantOfShape"), &constant("c", 2, &[1 << 30, 1 << 30]));
+    let reason = refused(&maker);
+    assert!(reason.contains("node \"maker\" makes 1152921504606846976 elements of constants"), "{reason}");
+}

@@ -63,6 +63,36 @@ impl<'a> Constant<'a> {
         Ok(constant)
     }
 
+    /// The most elements of a constant that can be a shape.
+    pub(super) const SMALL: usize = 16;
+
+    /// Checks that the elements that the shape declares are there: an engine makes room for them before it looks.
+    pub(super) fn check_size(&self) -> Result<(), FileError> {
+        let sizes = self.dims.iter().map(|dim| u128::try_from(*dim).unwrap_or(0));
+        let declared = sizes.fold(1, u128::saturating_mul);
+        let listed = self.floats.len().max(self.ints.len()).max(self.doubles.len()).max(self.texts.len());
+        let of_raw = |raw: &[u8]| match element_type(self.element).map(ElementType::size_bytes) {
+            // There are types of half a byte, which only engines know.
+            None | Some(0) => raw.len().saturating_mul(2),
+            Some(size) => raw.len() / size,
+        };
+        let given = self.raw.map_or(0, of_raw).max(listed);
+        if declared > given as u128 {
+            return Err(FileError::Declares { tensor: self.name.into(), declared, given });
+        }
+        Ok(())
+    }
+
+    /// Returns the elements when they are few whole numbers.
+    pub(super) fn small_ints(&self) -> Option<Vec<i64>> {
+        let tensor = match element_type(self.element)? {
+            ElementType::I64 | ElementType::I32 if self.bytes() <= Self::SMALL * 8 => self.tensor().ok()?,
+            _ => return None,
+        };
+        let wide = || tensor.values::<i32>().map(|all| all.iter().map(|int| i64::from(*int)).collect());
+        tensor.values::<i64>().map(<[i64]>::to_vec).or_else(wide)
+    }
+
     /// Returns how many bytes the elements have in memory.
     pub(crate) fn bytes(&self) -> usize {
         let size = element_type(self.element).map_or(1, ElementType::size_bytes);

@@ -5,12 +5,15 @@
 
 mod constant;
 mod graph;
+mod sizes;
 mod wire;
 
 pub(crate) use constant::element_type;
 pub(crate) use graph::{Attribute, Graph, Node, ValueInfo, ValueKind};
 
 use wire::Wire;
+
+use std::collections::HashMap;
 
 /// What a model file may cost.
 ///
@@ -25,12 +28,14 @@ pub struct FileLimits {
     pub max_nodes: usize,
     /// How deep graphs may lie in graphs.
     pub max_depth: usize,
+    /// The most elements that a node may make of constants alone, before anything is run.
+    pub max_made_elements: usize,
 }
 
 impl Default for FileLimits {
-    /// 512 MiB, 50,000 nodes, 8 graphs deep.
+    /// 512 MiB, 50,000 nodes, 8 graphs deep, 64 million elements.
     fn default() -> Self {
-        Self { max_file_bytes: 512 << 20, max_nodes: 50_000, max_depth: 8 }
+        Self { max_file_bytes: 512 << 20, max_nodes: 50_000, max_depth: 8, max_made_elements: 64 << 20 }
     }
 }
 
@@ -84,6 +89,26 @@ pub enum FileError {
         /// What it takes.
         value: String,
     },
+    /// A constant declares more elements than it has.
+    #[error("the constant {tensor:?} declares {declared} elements, and has {given}")]
+    Declares {
+        /// The constant.
+        tensor: String,
+        /// What its shape says.
+        declared: u128,
+        /// What is in the file at most.
+        given: usize,
+    },
+    /// A node makes more elements of constants than allowed.
+    #[error("node {node:?} makes {elements} elements of constants, of at most {limit}")]
+    Allocates {
+        /// The node.
+        node: String,
+        /// How many it makes at least.
+        elements: u128,
+        /// The most allowed.
+        limit: usize,
+    },
     /// Two nodes give a value of the same name.
     #[error("{value:?} is given twice")]
     GivenTwice {
@@ -118,6 +143,7 @@ impl<'a> OnnxFile<'a> {
         }
         let graph = graph.ok_or(FileError::NoGraph)?;
         graph.check(&[])?;
+        sizes::check(&graph, &HashMap::new(), limits)?;
         Ok(Self { opsets, graph })
     }
 
