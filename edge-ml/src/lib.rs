@@ -14,6 +14,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `tract` | yes | the ONNX engine in pure Rust; its build takes minutes |
+//! | `ort` | no | the adapter of ONNX Runtime, whose library the user supplies: see [`OnnxRuntimeModel`](https://docs.rs/edge-ml/latest/edge_ml/struct.OnnxRuntimeModel.html) |
 //! | `image` | yes | JPEG and PNG as inputs, see [`mapping`] |
 //! | `http-fetch` | no | files of models over HTTP and HTTPS |
 //! | `testing` | no | the conformance kit |
@@ -30,11 +31,17 @@
 //! ```
 
 mod affine;
+mod declared;
+mod engine;
 pub mod fetch;
+mod guarded;
 mod load;
 pub mod mapping;
 mod model;
 mod onnx;
+#[cfg(feature = "ort")]
+mod onnxruntime;
+mod options;
 mod preflight;
 pub mod registry;
 pub mod rollout;
@@ -48,10 +55,14 @@ pub mod testing;
 mod tract;
 
 pub use affine::{Affine, AffineError};
+pub use engine::{Engine, EngineNameError};
 pub use load::{LoadError, UnsupportedNode};
 pub use model::{InferenceModel, RunError};
 pub use onnx::{FileError, FileLimits};
-pub use preflight::{Demands, Difference, Engine, Objection, Preflight, ReadOptions, Sample, read};
+#[cfg(feature = "ort")]
+pub use onnxruntime::OnnxRuntimeModel;
+pub use options::ReadOptions;
+pub use preflight::{Demands, Difference, Objection, Preflight, Sample, read};
 pub use serve::{
     EndpointStats, Mapped, ModelEndpoint, ModelPool, OnError, PoolOptions, PoolStats, Ticket, Translate,
 };
@@ -59,4 +70,4 @@ pub use signature::{Dim, DimText, MisfitError, Port, Signature};
 pub use tabular::TabularModel;
 pub use tensor::{Element, ElementType, F16, Shape, Tensor, TensorError, TensorView};
 #[cfg(feature = "tract")]
-pub use tract::{TractModel, TractOptions};
+pub use tract::TractModel;

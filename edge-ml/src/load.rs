@@ -1,7 +1,10 @@
 //! Why a model could not be loaded.
 
+use std::path::PathBuf;
+
 use edge_core::BoxError;
 
+use crate::engine::Engine;
 use crate::onnx::{FileError, Node};
 
 /// A node of a model that cannot be run here.
@@ -78,6 +81,27 @@ pub enum LoadError {
     NoInput {
         /// The input.
         input: String,
+    },
+    /// This build has not the engine that was asked for.
+    #[error("the engine {engine} is not built in")]
+    NotBuiltIn {
+        /// The engine.
+        engine: Engine,
+    },
+    /// The engine cannot specialise a model.
+    #[error("the engine {engine} takes neither sizes nor constants")]
+    Options {
+        /// The engine.
+        engine: Engine,
+    },
+    /// The library of the engine cannot be loaded.
+    #[error("the library {path:?} cannot be used")]
+    Library {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: BoxError,
     },
     /// The engine refuses the model.
     #[error("the engine refuses the model while {stage}")]

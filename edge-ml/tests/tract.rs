@@ -4,7 +4,7 @@
 mod cases;
 
 use cases::{Case, compare};
-use edge_ml::{InferenceModel, LoadError, Tensor, TractModel, TractOptions};
+use edge_ml::{InferenceModel, LoadError, ReadOptions, Tensor, TractModel};
 
 fn all() -> Vec<Case> {
     cases::read(include_str!("vectors/cases.txt"))
@@ -25,7 +25,7 @@ const SHARED: [&str; 7] = [
 fn what_is_loaded_answers_as_onnxruntime_does() {
     let mut loaded = Vec::new();
     for case in all().iter().filter(|case| SHARED.contains(&case.name.as_str())) {
-        let mut model = match TractModel::read(&case.model, &TractOptions::default()) {
+        let mut model = match TractModel::read(&case.model, &ReadOptions::default()) {
             Ok(model) => model,
             Err(error) => {
                 println!("{}: {}", case.name, edge_core::Report(&error));
@@ -46,7 +46,7 @@ fn what_is_loaded_answers_as_onnxruntime_does() {
 #[test]
 fn a_constant_takes_an_input_out_of_the_signature() {
     let case = all().into_iter().find(|case| case.name == "op_extractor").unwrap();
-    let options = TractOptions::default().with_constant("nothing", Tensor::scalar(1i64));
+    let options = ReadOptions::default().with_constant("nothing", Tensor::scalar(1i64));
     let error = TractModel::read(&case.model, &options).unwrap_err();
     assert!(matches!(error, LoadError::NoInput { .. }), "{error}");
 }
@@ -57,24 +57,24 @@ fn damaged_files_are_refused_and_never_panic() {
     for at in (0..case.model.len()).step_by(17) {
         let mut bytes = case.model.clone();
         bytes[at] ^= 0x15;
-        if let Ok(mut model) = TractModel::read(&bytes, &TractOptions::default()) {
+        if let Ok(mut model) = TractModel::read(&bytes, &ReadOptions::default()) {
             let inputs: Vec<_> = case.inputs.iter().map(|(_, tensor)| tensor.view()).collect();
             let _any_answer = model.run(&inputs);
         }
-        assert!(TractModel::read(&case.model[..at], &TractOptions::default()).is_err());
+        assert!(TractModel::read(&case.model[..at], &ReadOptions::default()).is_err());
     }
 }
 
 mod kit {
     use edge_ml::testing::model::ModelHarness;
-    use edge_ml::{InferenceModel, Tensor, TractModel, TractOptions};
+    use edge_ml::{InferenceModel, ReadOptions, Tensor, TractModel};
 
     struct Harness;
 
     impl ModelHarness for Harness {
         fn open(&self) -> Box<dyn InferenceModel> {
             let case = super::all().into_iter().find(|case| case.name == "kmeans").unwrap();
-            Box::new(TractModel::read(&case.model, &TractOptions::default()).unwrap())
+            Box::new(TractModel::read(&case.model, &ReadOptions::default()).unwrap())
         }
 
         fn inputs(&self, rows: usize) -> Vec<Tensor> {

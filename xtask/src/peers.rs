@@ -62,14 +62,9 @@ impl Peers {
 
 /// Returns the interpreter of a virtual environment that has the SDK.
 fn python(venv: &Path) -> Result<PathBuf, String> {
-    let inside =
-        if cfg!(windows) { venv.join("Scripts").join("python.exe") } else { venv.join("bin").join("python") };
+    let inside = interpreter(venv);
     if !has_sdk(&inside) {
-        let system = match install::find("python3").or_else(|| install::find("python")) {
-            Some(found) => found,
-            None => install::program("python3", "python3")?,
-        };
-        make_venv(&system, venv)?;
+        make_venv(&system_python()?, venv)?;
         let mut pip = Command::new(&inside);
         execute(
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(AZURE_SDKS),
@@ -82,7 +77,19 @@ fn python(venv: &Path) -> Result<PathBuf, String> {
     Ok(inside)
 }
 
-fn make_venv(python: &Path, venv: &Path) -> Outcome {
+/// Returns where the interpreter of a virtual environment is.
+pub(crate) fn interpreter(venv: &Path) -> PathBuf {
+    if cfg!(windows) { venv.join("Scripts").join("python.exe") } else { venv.join("bin").join("python") }
+}
+
+/// Returns the system's interpreter.
+pub(crate) fn system_python() -> Result<PathBuf, String> {
+    let found = install::find("python3").or_else(|| install::find("python"));
+    found.map_or_else(|| install::program("python3", "python3"), Ok)
+}
+
+/// Makes a virtual environment in place of what is there.
+pub(crate) fn make_venv(python: &Path, venv: &Path) -> Outcome {
     let make = || execute(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv));
     if make().is_ok() {
         return Ok(());

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::step::{Outcome, Steps, execute};
 use crate::tidy::tree::Tree;
-use crate::{deny, install, manifest, peers, root, tidy};
+use crate::{deny, install, manifest, models, peers, root, tidy};
 
 /// How much to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +58,15 @@ pub(crate) fn run(extent: Extent) -> Outcome {
             execute(cargo(&root).args(["build", "--release", "--example", "gateway"]))?;
             is_small(&gateway)
         })?;
-        let mut found = None;
+        let (mut found, mut python) = (None, None);
         steps.run("install peers", || {
             found = Some(peers::Peers::install(&root)?);
+            python = Some(models::python(&root)?);
             Ok(())
         })?;
+        if let Some(python) = &python {
+            steps.run("models beside onnxruntime", || models::test(cargo(&root), &tree, python, &[]))?;
+        }
         steps.run("tests with real peers", || {
             let mut test = cargo(&root);
             test.arg("test").env("EDGE_GATEWAY", &gateway);
@@ -96,12 +100,13 @@ fn cargo(root: &Path) -> Command {
     cargo
 }
 
-/// Returns the packages that have tests against real peers.
+/// Returns the packages that have tests against real peers, but for those with a step of their own.
 fn peer_packages(tree: &Tree) -> Vec<String> {
     let end = format!("/{PEERS}");
     manifest::features(tree, &[])
         .iter()
         .filter_map(|feature| feature.strip_suffix(&end))
+        .filter(|package| *package != models::PACKAGE)
         .map(Into::into)
         .collect()
 }

@@ -9,11 +9,15 @@ use std::time::Duration;
 use edge_core::{Clock, Report};
 
 pub use compare::Difference;
-pub use survey::{Engine, ReadOptions, read};
+pub use survey::read;
+#[cfg(feature = "ort")]
+pub(crate) use survey::zeros;
 
+use crate::engine::Engine;
 use crate::load::UnsupportedNode;
 use crate::model::{InferenceModel, RunError};
 use crate::onnx::FileError;
+use crate::options::ReadOptions;
 use crate::signature::Signature;
 use crate::tensor::Tensor;
 

@@ -3,77 +3,60 @@
 use std::collections::BTreeMap;
 
 use super::{Demands, Objection, Preflight};
+use crate::engine::Engine;
 use crate::load::{LoadError, UnsupportedNode};
 use crate::model::InferenceModel;
-use crate::onnx::{Attribute, FileLimits, Graph, OnnxFile};
+use crate::onnx::{Attribute, Graph, OnnxFile};
+use crate::options::ReadOptions;
 use crate::signature::{Dim, Port};
 use crate::tabular::{self, TabularModel};
 use crate::tensor::{ElementType, Tensor};
 
-/// What runs a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Engine {
-    /// The evaluator of tables in this crate.
-    Tables,
-    /// `tract`.
-    Tract,
-}
-
-/// How a model file is read.
-#[cfg(feature = "tract")]
-pub type ReadOptions = crate::TractOptions;
-
-/// How a model file is read.
-#[cfg(not(feature = "tract"))]
-pub type ReadOptions = FileLimits;
-
-#[cfg(feature = "tract")]
-fn limits(options: &ReadOptions) -> &FileLimits {
-    &options.limits
-}
-
-#[cfg(not(feature = "tract"))]
-fn limits(options: &ReadOptions) -> &FileLimits {
-    options
-}
-
 /// A model, what runs it, and the open dimensions that were given a size.
 type Read = (Box<dyn InferenceModel>, Engine, Vec<(String, usize)>);
 
-/// Reads a model from the bytes of an ONNX file with what runs it best: models of tables by the evaluator in this crate,
-/// others by the engine that was built in.
+/// Reads a model from the bytes of an ONNX file with the engine that the options name; without one, models of tables are run
+/// by the evaluator in this crate, others by `tract`, or by ONNX Runtime in a build without `tract`.
 ///
 /// # Errors
-/// [`LoadError`] when the file is no model, or one that nothing here runs.
+/// [`LoadError`] when the file is no model, or one that the engine does not run.
 pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, LoadError> {
-    let file = OnnxFile::read(bytes, limits(options))?;
-    let of_tables = TabularModel::of_file(&file);
-    match of_tables {
-        // Options that specialise a model are the engine's.
-        Ok(model) if is_plain(options) => Ok((Box::new(model), Engine::Tables, Vec::new())),
-        #[cfg(feature = "tract")]
-        _ => {
-            drop(file);
-            let model = crate::TractModel::read(bytes, options)?;
-            let resolved = model.resolved().to_vec();
-            Ok((Box::new(model), Engine::Tract, resolved))
+    match options.engine {
+        Some(engine) => by(engine, bytes, options),
+        None => {
+            // Options that specialise a model are the engine's.
+            let tables = by(Engine::Tables, bytes, options);
+            let is_engines = |error: &LoadError| !matches!(error, LoadError::File(_));
+            let other = [Engine::Tract, Engine::OnnxRuntime].into_iter().find(|engine| engine.is_built_in());
+            match (tables, other) {
+                (Err(error), Some(engine)) if is_engines(&error) => by(engine, bytes, options),
+                (read, _) => read,
+            }
         }
-        #[cfg(not(feature = "tract"))]
-        Ok(model) => Ok((Box::new(model), Engine::Tables, Vec::new())),
-        #[cfg(not(feature = "tract"))]
-        Err(error) => Err(error),
     }
 }
 
-#[cfg(feature = "tract")]
-fn is_plain(options: &ReadOptions) -> bool {
-    options.dims.is_empty() && options.shapes.is_empty() && options.constants.is_empty()
-}
-
-#[cfg(not(feature = "tract"))]
-fn is_plain(_: &ReadOptions) -> bool {
-    true
+fn by(engine: Engine, bytes: &[u8], options: &ReadOptions) -> Result<Read, LoadError> {
+    match engine {
+        Engine::Tables if options.is_plain() => {
+            let model = TabularModel::read(bytes, &options.limits)?;
+            Ok((Box::new(model), engine, Vec::new()))
+        }
+        #[cfg(feature = "tract")]
+        Engine::Tract => {
+            let model = crate::TractModel::read(bytes, options)?;
+            let resolved = model.resolved().to_vec();
+            Ok((Box::new(model), engine, resolved))
+        }
+        #[cfg(feature = "ort")]
+        Engine::OnnxRuntime => {
+            let model = crate::OnnxRuntimeModel::read(bytes, options)?;
+            Ok((Box::new(model), engine, Vec::new()))
+        }
+        Engine::Tables => Err(LoadError::Options { engine }),
+        #[allow(unreachable_patterns, reason = "what is left depends on the features")]
+        _ => Err(LoadError::NotBuiltIn { engine }),
+    }
 }
 
 impl Preflight {
@@ -90,7 +73,7 @@ impl Preflight {
             run_time: None,
             objections: Vec::new(),
         };
-        match OnnxFile::read(bytes, limits(&demands.read)) {
+        match OnnxFile::read(bytes, &demands.read.limits) {
             Ok(file) => {
                 report.count(&file.graph, &file);
                 (report, true)
@@ -121,7 +104,7 @@ impl Preflight {
 }
 
 /// Returns zeros for an input, one where its size is open; `None` when they would be too many.
-pub(super) fn zeros(port: &Port) -> Option<Tensor> {
+pub(crate) fn zeros(port: &Port) -> Option<Tensor> {
     let size = |dim: &Dim| if let Dim::Fixed(size) = dim { *size } else { 1 };
     let shape: Vec<_> = port.dims.as_ref()?.iter().map(size).collect();
     let count =

@@ -8,9 +8,12 @@ use tract_onnx::prelude::{
     TractResult, TypedModel, TypedRunnableModel,
 };
 
-use super::{TractOptions, convert, guarded};
+use super::{branches, convert, names};
+use crate::declared;
+use crate::guarded::guarded;
 use crate::load::LoadError;
-use crate::onnx::{OnnxFile, ValueInfo, ValueKind, element_type};
+use crate::onnx::{OnnxFile, ValueKind, element_type};
+use crate::options::ReadOptions;
 use crate::signature::{Dim, Port, Signature};
 
 /// A model of the engine, ready to run.
@@ -23,7 +26,7 @@ pub(super) struct Loaded {
 }
 
 /// Reads a file.
-pub(super) fn load(bytes: &[u8], options: &TractOptions) -> Result<Loaded, LoadError> {
+pub(super) fn load(bytes: &[u8], options: &ReadOptions) -> Result<Loaded, LoadError> {
     let file = OnnxFile::read(bytes, &options.limits)?;
     let inputs = inputs(&file, options)?;
     let proto = at("reading the file", || tract_onnx::onnx().proto_model_for_read(&mut &*bytes))?;
@@ -62,10 +65,17 @@ fn attempt(
     proto: &pb::ModelProto,
     file: &OnnxFile<'_>,
     inputs: &[Port],
-    options: &TractOptions,
+    options: &ReadOptions,
 ) -> Result<(Arc<TypedRunnableModel>, Signature), LoadError> {
     let engine = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
-    let proto = specialised(proto, options)?;
+    let mut proto = branches::chosen(specialised(proto, options)?, &|part| {
+        let mut model = engine.model_for_proto_model(part)?;
+        set_inputs(&mut model, inputs)?;
+        model.into_typed()
+    });
+    if let Some(graph) = &mut proto.graph {
+        names::told_apart(graph);
+    }
     let mut model = at("reading the graph", || engine.model_for_proto_model(&proto))?;
     at("taking the inputs", || set_inputs(&mut model, inputs))?;
     let model = at("working out types and shapes", || model.into_typed())?;
@@ -76,9 +86,10 @@ fn attempt(
 }
 
 /// Returns the model with its constant inputs in their places.
-fn specialised(proto: &pb::ModelProto, options: &TractOptions) -> Result<pb::ModelProto, LoadError> {
+fn specialised(proto: &pb::ModelProto, options: &ReadOptions) -> Result<pb::ModelProto, LoadError> {
     let mut proto = proto.clone();
     let Some(graph) = &mut proto.graph else { return Ok(proto) };
+    names::told_apart(graph);
     for (name, tensor) in &options.constants {
         let before = graph.input.len();
         graph.input.retain(|input| input.name != *name);
@@ -122,39 +133,16 @@ fn constant(name: &str, tensor: &crate::Tensor) -> Result<pb::TensorProto, LoadE
     Ok(proto)
 }
 
-/// Returns the inputs as the file declares them, with what the options say of their sizes; every open dimension has a
-/// symbol.
-fn inputs(file: &OnnxFile<'_>, options: &TractOptions) -> Result<Vec<Port>, LoadError> {
-    let has_constant = |name: &str| file.graph.constants.iter().any(|constant| constant.name == name);
-    let left = file
-        .graph
-        .inputs
-        .iter()
-        .filter(|input| !has_constant(input.name) && !options.constants.contains_key(input.name));
-    left.map(|input| self::input(input, options)).collect()
-}
-
-fn input(info: &ValueInfo<'_>, options: &TractOptions) -> Result<Port, LoadError> {
-    let unknown = || LoadError::Type { value: info.name.into() };
-    let ValueKind::Tensor(number) = info.kind else { return Err(unknown()) };
-    let mut port = Port::of_any_shape(info.name, element_type(number).ok_or_else(unknown)?);
-    if let Some(shape) = options.shapes.get(info.name) {
-        port.dims = Some(shape.iter().map(|dim| Dim::Fixed(*dim)).collect());
-        return Ok(port);
-    }
-    let Some(dims) = &info.dims else {
-        let (symbol, port) = (format!("the shape of {}", info.name), port.to_string());
-        return Err(LoadError::Dimension { symbol, port, source: "the model says nothing of it".into() });
-    };
-    let named = dims.iter().enumerate().map(|(place, dim)| match dim {
-        Dim::Fixed(size) => Dim::Fixed(*size),
-        Dim::Symbol(symbol) => {
-            options.dims.get(&**symbol).map_or_else(|| dim.clone(), |size| Dim::Fixed(*size))
+/// Returns the inputs, of which the engine must know how many dimensions they have.
+fn inputs(file: &OnnxFile<'_>, options: &ReadOptions) -> Result<Vec<Port>, LoadError> {
+    let inputs = declared::inputs(file, options)?;
+    match inputs.iter().find(|port| port.dims.is_none()) {
+        None => Ok(inputs),
+        Some(port) => {
+            let (symbol, port) = (format!("the shape of {}", port.name), port.to_string());
+            Err(LoadError::Dimension { symbol, port, source: "the model says nothing of it".into() })
         }
-        Dim::Any => Dim::Symbol(format!("{}.{place}", info.name).into()),
-    });
-    port.dims = Some(named.collect());
-    Ok(port)
+    }
 }
 
 /// Returns the symbols of the inputs, each with the first place that it has.

@@ -1,23 +1,9 @@
 //! ONNX models run by `tract`, the engine in pure Rust.
 
+mod branches;
 mod convert;
 mod load;
 mod model;
-mod options;
+mod names;
 
 pub use model::TractModel;
-pub use options::TractOptions;
-
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// Calls something of the engine, and returns what it panicked with if it did.
-fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
-    // Whatever the call left half done is thrown away by the callers: nothing of it is looked at again.
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| message(&*panic))
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word").to_owned()
-}

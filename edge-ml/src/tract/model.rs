@@ -4,10 +4,12 @@ use std::fmt;
 
 use tract_onnx::prelude::{TValue, TVec, TractResult, TypedSimpleState};
 
+use super::convert;
 use super::load::{self, Loaded};
-use super::{TractOptions, convert, guarded};
+use crate::guarded::guarded;
 use crate::load::LoadError;
 use crate::model::{InferenceModel, RunError};
+use crate::options::ReadOptions;
 use crate::signature::Signature;
 use crate::tensor::{Tensor, TensorView};
 
@@ -17,10 +19,10 @@ use crate::tensor::{Tensor, TensorView};
 ///
 /// # Examples
 /// ```no_run
-/// use edge_ml::{InferenceModel, TractModel, TractOptions};
+/// use edge_ml::{InferenceModel, TractModel, ReadOptions};
 ///
 /// let bytes = std::fs::read("detector.onnx")?;
-/// let model = TractModel::read(&bytes, &TractOptions::default())?;
+/// let model = TractModel::read(&bytes, &ReadOptions::default())?;
 /// println!("{}", model.signature());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -44,7 +46,7 @@ impl TractModel {
     ///
     /// # Errors
     /// [`LoadError`] when the file is no model, or one that the engine cannot run.
-    pub fn read(bytes: &[u8], options: &TractOptions) -> Result<Self, LoadError> {
+    pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Self, LoadError> {
         Ok(Self { loaded: load::load(bytes, options)?, state: State::Fresh })
     }
 

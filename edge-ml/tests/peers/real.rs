@@ -1,0 +1,37 @@
+//! Models that ship in packages: the same answers as onnxruntime gives.
+
+use edge_ml::{Engine, Tensor, read};
+
+use crate::data::{self, Case};
+use crate::{compare, python};
+
+/// How far an answer may be from onnxruntime's: as a share of it, and beside that.
+const TOLERANCE: f64 = 1e-4;
+
+fn answer(case: &Case, engine: Engine) -> Result<(), String> {
+    let options = case.options.clone().with_engine(engine).with_library(python::library());
+    let (mut model, used, resolved) =
+        read(&case.model, &options).map_err(|e| edge_core::Report(&e).to_string())?;
+    assert_eq!((used, resolved.len()), (engine, 0), "{}", case.name);
+    let inputs = case.tensors().ok_or("an input is no tensor")?;
+    let views: Vec<_> = inputs.iter().map(|tensor| tensor.view()).collect();
+    let outputs = model.run(&views).map_err(|error| edge_core::Report(&error).to_string())?;
+    let out: Vec<_> = outputs.iter().map(Tensor::view).collect();
+    model.signature().check_run(&views, &out).map_err(|error| error.to_string())?;
+    compare::difference(&outputs, case, TOLERANCE, TOLERANCE)
+}
+
+#[test]
+fn models_from_packages_answer_as_onnxruntime_does() {
+    let cases = data::made_by("real.py");
+    assert!(cases.len() >= 12, "{} models", cases.len());
+    let mut wrong = Vec::new();
+    for case in &cases {
+        for engine in [Engine::Tract, Engine::OnnxRuntime].into_iter().filter(|engine| engine.is_built_in()) {
+            if let Err(reason) = answer(case, engine) {
+                wrong.push(format!("{} by {engine}: {reason}", case.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
