@@ -10,7 +10,6 @@ use edge_core::{Clock, Report};
 
 pub use compare::Difference;
 pub use survey::read;
-#[cfg(feature = "ort")]
 pub(crate) use survey::zeros;
 
 use crate::engine::Engine;
@@ -234,7 +233,7 @@ impl Preflight {
 
     fn time(&mut self, model: &mut dyn InferenceModel, demands: &Demands, clock: &dyn Clock) {
         const RUNS: usize = 5;
-        let zeros = || model.signature().inputs().iter().map(survey::zeros).collect::<Option<Vec<_>>>();
+        let zeros = || model.signature().inputs().iter().map(zeros).collect::<Option<Vec<_>>>();
         let Some(inputs) = demands.samples.first().map(|sample| sample.inputs.clone()).or_else(zeros) else {
             return;
         };

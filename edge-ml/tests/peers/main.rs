@@ -1,4 +1,4 @@
-//! The engines beside onnxruntime and the ONNX project's own test data, both from PyPI.
+//! The engines beside onnxruntime, on models that ship in packages of PyPI.
 //!
 //! `EDGE_ML_PYTHON` is an interpreter that has the packages; `cargo xtask test` installs them.
 #![cfg(feature = "peers")]
@@ -11,5 +11,3 @@ mod data;
 mod engine;
 mod python;
 mod real;
-#[cfg(feature = "tract")]
-mod table;
