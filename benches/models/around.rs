@@ -44,7 +44,7 @@ pub(crate) fn measure(effort: Effort) {
     let mapping = spec.check(model.signature(), Path::new(".")).expect("it fits the model");
     let mapped = Mapped::new(mapping);
     let messages: Vec<_> = (0..MESSAGES)
-        .map(|n| Message::builder(&Source::telemetry()).body(body(n).into_bytes()).build())
+        .map(|n| Message::builder(&Source::telemetry()).body(body(n).as_bytes()).build())
         .collect();
     let inputs: Vec<_> =
         messages.iter().map(|m| mapped.inputs(m).expect("fields").expect("no window")).collect();

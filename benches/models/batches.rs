@@ -34,7 +34,7 @@ fn ask(runtime: &Runtime, pool: &ModelPool, row: &Tensor) {
 pub(crate) fn measure(effort: Effort) {
     println!("| model | engine | one by one | up to 64 together | times |\n|---|---|--:|--:|--:|");
     let runtime = Builder::new_current_thread().enable_time().build().expect("it needs nothing");
-    for (name, engine) in [("mlp_regressor", Engine::Tract), ("mlp_classifier", Engine::Tables)] {
+    for (name, engine) in [("kmeans", Engine::Tract), ("mlp_classifier", Engine::Tables)] {
         let case = tables::all().into_iter().find(|case| case.name == name).expect("it is there");
         let row = case.inputs[0].1.view().rows(0, 1).expect("it has rows");
         let (single, batched) = (pool(&case.model, engine, 1), pool(&case.model, engine, 64));

@@ -43,6 +43,8 @@ mod onnx;
 mod onnxruntime;
 mod options;
 mod preflight;
+#[cfg(any(feature = "ort", feature = "tract"))]
+mod refused;
 pub mod registry;
 pub mod rollout;
 mod serve;

@@ -13,12 +13,11 @@
 mod find;
 mod label;
 
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use edge_core::{Message, Source, SystemClock};
+use edge_core::{BoxError, Message, Source, SystemClock};
 use edge_ml::mapping::MappingSpec;
 use edge_ml::{Demands, Mapped, ModelPool, PoolOptions, Preflight, ReadOptions, Translate};
 
@@ -59,7 +58,7 @@ fn arguments() -> Arguments {
     Arguments { model, images }
 }
 
-fn pictures(images: &[PathBuf]) -> Result<Vec<Picture>, Box<dyn Error>> {
+fn pictures(images: &[PathBuf]) -> Result<Vec<Picture>, BoxError> {
     if images.is_empty() {
         let all = label::TEXTS.iter().enumerate().map(|(number, text)| {
             let turned = number % 2 == 1;
@@ -76,7 +75,7 @@ fn pictures(images: &[PathBuf]) -> Result<Vec<Picture>, Box<dyn Error>> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), BoxError> {
     let arguments = arguments();
     let path = find::model(arguments.model)?;
     let pictures = pictures(&arguments.images)?;
@@ -91,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut wrong = 0;
     for (name, image, right) in pictures {
-        let message = Message::builder(&Source::telemetry()).body(image).build();
+        let message = Message::builder(&Source::telemetry()).body(&image).build();
         let begin = Instant::now();
         let inputs = mapped.inputs(&message)?.ok_or("a window waits for more")?;
         let outputs = pool.run(inputs).await?;

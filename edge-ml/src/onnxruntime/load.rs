@@ -9,13 +9,14 @@ use ort::session::builder::{BuilderResult, SessionBuilder};
 use ort::value::ValueType;
 
 use super::{convert, library};
+use crate::engine::Engine;
 use crate::guarded::guarded;
 use crate::load::LoadError;
 use crate::onnx::{OnnxFile, ValueKind};
 use crate::options::ReadOptions;
 use crate::signature::{Dim, Port, Signature};
 use crate::tensor::{ElementType, Tensor};
-use crate::{declared, onnx};
+use crate::{declared, onnx, refused};
 
 /// What the instances of a model share.
 pub(super) struct Loaded {
@@ -29,6 +30,7 @@ pub(super) struct Loaded {
 /// Reads a file; returns with it the first session, which shows that the library takes it.
 pub(super) fn load(bytes: &[u8], options: &ReadOptions) -> Result<(Loaded, Session), LoadError> {
     let file = OnnxFile::read(bytes, &options.limits)?;
+    refused::check(&file, Engine::OnnxRuntime)?;
     let inputs = declared::inputs(&file, options)?;
     let environment = library::load(options.library.as_deref())?;
     let dim = |(name, size): (&String, &usize)| Some((name.clone(), i64::try_from(*size).ok()?));

@@ -10,10 +10,12 @@ use tract_onnx::prelude::{
 
 use super::{branches, convert, names};
 use crate::declared;
+use crate::engine::Engine;
 use crate::guarded::guarded;
 use crate::load::LoadError;
 use crate::onnx::{OnnxFile, ValueKind, element_type};
 use crate::options::ReadOptions;
+use crate::refused;
 use crate::signature::{Dim, Port, Signature};
 
 /// A model of the engine, ready to run.
@@ -28,6 +30,7 @@ pub(super) struct Loaded {
 /// Reads a file.
 pub(super) fn load(bytes: &[u8], options: &ReadOptions) -> Result<Loaded, LoadError> {
     let file = OnnxFile::read(bytes, &options.limits)?;
+    refused::check(&file, Engine::Tract)?;
     let inputs = inputs(&file, options)?;
     let proto = at("reading the file", || tract_onnx::onnx().proto_model_for_read(&mut &*bytes))?;
     let first = attempt(&proto, &file, &inputs, options);
