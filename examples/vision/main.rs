@@ -15,6 +15,7 @@ mod label;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use edge_core::{BoxError, Message, Source, SystemClock};
@@ -75,9 +76,15 @@ fn pictures(images: &[PathBuf]) -> Result<Vec<Picture>, BoxError> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> Result<ExitCode, BoxError> {
     let arguments = arguments();
-    let path = find::model(arguments.model)?;
+    let path = match find::model(arguments.model) {
+        Ok(path) => path,
+        Err(how) => {
+            eprintln!("{how}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     let pictures = pictures(&arguments.images)?;
 
     let read = ReadOptions::default().with_shape("x", [1, 3, 48, 192]);
@@ -105,5 +112,5 @@ async fn main() -> Result<(), BoxError> {
             if is_wrong { "  WRONG" } else { "" }
         );
     }
-    if wrong == 0 { Ok(()) } else { Err(format!("{wrong} answers are wrong").into()) }
+    if wrong == 0 { Ok(ExitCode::SUCCESS) } else { Err(format!("{wrong} answers are wrong").into()) }
 }
