@@ -19,7 +19,13 @@ const QUIET: Duration = Duration::from_secs(20);
 /// Returns the login of a device whose messages are marked as JSON.
 #[must_use]
 pub fn device() -> Login {
-    let mut login = Dialect::IotHub.publisher(0);
+    device_number(0)
+}
+
+/// Returns the login of one of several such devices.
+#[must_use]
+pub fn device_number(number: usize) -> Login {
+    let mut login = Dialect::IotHub.publisher(number);
     login.publishes_to.push_str("%24.ct=application%2Fjson&%24.ce=utf-8");
     login
 }

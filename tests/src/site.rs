@@ -39,10 +39,13 @@ impl Site {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let ip = Ipv4Addr::new(127, 0, third, fourth);
         let pki = Pki::make(folder.path(), ip);
-        let mut text =
-            format!("hub_name = \"{HUB}\"\nhostname = \"{ip}\"\ndevice_id = \"{GATEWAY_DEVICE}\"\n");
-        text.push_str("state_dir = \"state\"\n");
-        Self { ip, pki, text, folder }
+        Self { ip, pki, text: beginning(ip), folder }
+    }
+
+    /// Begins the configuration anew; address, certificates and folder stay.
+    #[must_use]
+    pub fn rewritten(self) -> Self {
+        Self { text: beginning(self.ip), ..self }
     }
 
     /// Opens doors: lines such as `mqtt = "…"`, with `IP` for this site's address.
@@ -180,4 +183,11 @@ impl Site {
             (arrived.len() >= count).then_some(arrived)
         })
     }
+}
+
+/// Returns what every configuration begins with.
+fn beginning(ip: Ipv4Addr) -> String {
+    format!(
+        "hub_name = \"{HUB}\"\nhostname = \"{ip}\"\ndevice_id = \"{GATEWAY_DEVICE}\"\nstate_dir = \"state\"\n"
+    )
 }
