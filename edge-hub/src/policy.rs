@@ -63,7 +63,7 @@ impl RoutePolicy {
     }
 
     /// Puts the policy into a target.
-    pub(crate) fn apply(self, mut target: Target) -> Target {
+    fn apply(self, mut target: Target) -> Target {
         if let Some(overflow) = self.overflow {
             target = target.with_overflow(overflow);
         }
@@ -86,6 +86,7 @@ impl RoutePolicy {
 ///
 /// let policies = Policies::new(RoutePolicy::new().overflow(Overflow::DropOldest))
 ///     .class(Priority::new(0).ok_or("out of range")?, RoutePolicy::new().overflow(Overflow::Refuse))
+///     .max_class_bytes(Priority::DEFAULT, 800 << 20)
 ///     .endpoint(EndpointId::upstream(), RoutePolicy::new().max_queue_bytes(500 << 20))
 ///     .route("raw", RoutePolicy::new().max_queue_bytes(50 << 20));
 /// let raw = policies.of("raw", &EndpointId::upstream(), Priority::DEFAULT);
@@ -98,6 +99,7 @@ impl RoutePolicy {
 pub struct Policies {
     default: RoutePolicy,
     classes: BTreeMap<Priority, RoutePolicy>,
+    class_bytes: BTreeMap<Priority, u64>,
     endpoints: BTreeMap<EndpointId, RoutePolicy>,
     routes: BTreeMap<String, RoutePolicy>,
 }
@@ -112,6 +114,30 @@ impl Policies {
     pub fn class(mut self, priority: Priority, policy: RoutePolicy) -> Self {
         self.classes.insert(priority, policy);
         self
+    }
+
+    /// Sets the most bytes that all queues of a priority may hold together, whatever routes and endpoints have for their own.
+    pub fn max_class_bytes(mut self, priority: Priority, max_class_bytes: u64) -> Self {
+        self.class_bytes.insert(priority, max_class_bytes);
+        self
+    }
+
+    /// Returns the most bytes that all queues of a priority may hold together; `None` is as much as the store has.
+    #[must_use]
+    pub fn class_bytes(&self, priority: Priority) -> Option<u64> {
+        self.class_bytes.get(&priority).copied()
+    }
+
+    /// Puts what holds for a route into its target.
+    pub(crate) fn apply(&self, name: &str, target: Target) -> Target {
+        let (endpoint, priority) = (target.queue.endpoint(), target.queue.priority());
+        let policy = self.of(name, endpoint, priority);
+        let limit = self.class_bytes(priority);
+        let target = policy.apply(target);
+        match limit {
+            Some(bytes) => target.with_max_class_bytes(bytes),
+            None => target,
+        }
     }
 
     /// Sets the policy of all routes to an endpoint. A limit is that of each of its queues: there is one for each priority.
@@ -147,6 +173,8 @@ impl Policies {
 
 #[cfg(test)]
 mod tests {
+    use edge_core::QueueId;
+
     use super::*;
 
     #[test]
@@ -160,6 +188,13 @@ mod tests {
         assert_eq!((a.durability, a.overflow, a.max_queue_bytes), (Some(Durability::Synced), None, Some(1)));
         let b = policies.of("b", &upstream, Priority::DEFAULT);
         assert_eq!((b.durability, b.max_queue_bytes), (Some(Durability::Written), Some(3)));
+        let policies = policies.max_class_bytes(urgent, 7);
+        let target = |priority| {
+            let queue = QueueId::new(EndpointId::upstream(), priority);
+            policies.apply("a", Target::new(queue, "a".parse().unwrap(), None))
+        };
+        assert_eq!((target(urgent).max_queue_bytes, target(urgent).max_class_bytes), (Some(1), Some(7)));
+        assert_eq!(target(Priority::DEFAULT).max_class_bytes, None);
         let own = RoutePolicy::new().durability(Durability::Memory).max_queue_bytes(2);
         let policies = policies.endpoint(upstream.clone(), own);
         let a = policies.of("a", &upstream, urgent);

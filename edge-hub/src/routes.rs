@@ -113,9 +113,8 @@ impl Shared {
             let name: RouteName = id(route.name(), 1024);
             let priority = route.priority().level().and_then(Priority::new).unwrap_or_default();
             let own = route.time_to_live_secs().map(|secs| Duration::from_secs(secs.into()));
-            let policy = policies.of(route.name(), &endpoint, priority);
             let target = Target::new(QueueId::new(endpoint, priority), name, own.or(self.time_to_live));
-            leads.push((policy.apply(target), signal));
+            leads.push((policies.apply(route.name(), target), signal));
         }
         for name in policies.named().filter(|name| !router.routes().iter().any(|route| route.name() == *name))
         {

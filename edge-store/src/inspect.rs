@@ -8,7 +8,7 @@ mod verify;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use edge_core::{Offset, QueueId, QueueState, ReadBatch, ReadLimit, StoreError, Usage};
+use edge_core::{Account, Offset, QueueId, QueueState, ReadBatch, ReadLimit, StoreError, Usage};
 use tokio::sync::mpsc;
 
 use crate::fs::{DiskFs, Fs};
@@ -106,6 +106,29 @@ impl Inspection {
     #[must_use]
     pub fn queues(&self) -> Vec<QueueState> {
         self.shared.lock().describe_all()
+    }
+
+    /// Returns the account of each queue and route that has ever had a message, by rising queue and route.
+    ///
+    /// # Examples
+    /// ```
+    /// use edge_core::{DropCause, EndpointId, MessageStore, Priority, QueueId};
+    /// use edge_store::{Inspection, SegmentStore, StoreOptions};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let dir = tempfile::tempdir()?;
+    /// let (store, _) = SegmentStore::open(dir.path(), StoreOptions::default())?;
+    /// let queue = QueueId::new(EndpointId::upstream(), Priority::DEFAULT);
+    /// store.count_dropped(&queue, &"telemetry".parse()?, DropCause::Expired, 3)?;
+    /// store.close().await?;
+    /// assert_eq!(Inspection::open(dir.path())?.accounts()[0].dropped.total(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn accounts(&self) -> Vec<Account> {
+        self.shared.lock().accounts()
     }
 
     /// Returns how full the store is.

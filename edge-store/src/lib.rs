@@ -31,7 +31,7 @@
 //!   stays so. Entries that are on disk only expire with the last of those around them.
 //!
 //! # Quotas and overflow
-//! - Bytes are those of records. A queue's are exact for what is in memory, and taken to be alike for those of its
+//! - Bytes are those of records. A queue's, and so a class's, are exact for what is in memory, and taken to be alike for those of its
 //!   entries that stand in one segment; what a store holds is counted by its files.
 //! - What is refused when there is no room may fill the whole quota. All else leaves free an eighth of it or four
 //!   segments, whichever is more, at most half: from there dead space among what is wanted can be given back by moving

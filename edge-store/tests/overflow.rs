@@ -190,3 +190,37 @@ async fn what_may_leave_makes_room_when_what_must_stay_has_filled_the_rest() {
     }
     assert_eq!((dropped(&store, &alarms), dropped(&store, &events)), (vec![], vec![]));
 }
+
+#[tokio::test]
+async fn a_class_keeps_to_its_limit_over_all_its_queues_also_after_reopening() {
+    const CLASS_BYTES: u64 = 100_000;
+    let dir = TempDir::new().unwrap();
+    let (of_class, other) = (["a", "b", "c"].map(|name| queue(name, 5)), queue("a", 10));
+    let mut store = open(&dir);
+    for _ in 0..100 {
+        put(&store, &target(&other, Overflow::DropOldest)).await.unwrap();
+    }
+    for round in 0..4 {
+        for number in 0..150 {
+            let limited =
+                target(&of_class[number % 3], Overflow::DropOldest).with_max_class_bytes(CLASS_BYTES);
+            put(&store, &limited).await.unwrap();
+            let waiting: u64 =
+                of_class.iter().filter_map(|id| store.queue(id)).map(|state| state.len()).sum();
+            assert!(waiting * 2000 <= CLASS_BYTES, "round {round}: {waiting} messages wait in the class");
+        }
+        let waiting = of_class.each_ref().map(|id| store.queue(id).unwrap().len());
+        assert!(waiting.iter().sum::<u64>() * 2100 > CLASS_BYTES * 9 / 10, "the class is used: {waiting:?}");
+        let account = store.accounts().into_iter().find(|account| account.queue == other).unwrap();
+        assert_eq!((account.stored, account.dropped.total()), (100, 0), "another class is left alone");
+        let refused = target(&of_class[0], Overflow::Refuse).with_max_class_bytes(CLASS_BYTES);
+        let refused = put(&store, &refused).await;
+        assert!(matches!(refused, Err(StoreError::ClassFull { .. })), "{refused:?}");
+        store.close().await.unwrap();
+        store = open(&dir);
+    }
+    for id in &of_class {
+        let causes: Vec<_> = dropped(&store, id).into_iter().map(|(cause, _)| cause).collect();
+        assert_eq!(causes, [DropCause::OverflowOldest], "{id}");
+    }
+}

@@ -2,15 +2,14 @@
 
 use redb::{Database, Error, Table};
 
-use crate::tables::{ENTRIES, MESSAGES, QUEUES, SHARES, TALLIES, code, key};
+use crate::tables::{ENTRIES, MESSAGES, POLICIES, QUEUES, SHARES, TALLIES, code, key};
 use crate::work::Work;
 
-/// Writes everything that waits in one transaction with one sync, and returns how many bytes of messages were freed.
+/// Writes everything that waits in one transaction with one sync.
 ///
 /// All or nothing comes from here: a crash before the end of `commit` leaves nothing of the transaction.
-pub(crate) fn commit(database: &Database, work: &Work, next_message: &mut u64) -> Result<u64, Error> {
+pub(crate) fn commit(database: &Database, work: &Work, next_message: &mut u64) -> Result<(), Error> {
     let change = database.begin_write()?;
-    let mut freed = 0;
     {
         let mut messages = change.open_table(MESSAGES)?;
         let mut shares = change.open_table(SHARES)?;
@@ -40,30 +39,35 @@ pub(crate) fn commit(database: &Database, work: &Work, next_message: &mut u64) -
             let (endpoint, rank) = key(queue);
             tallies.insert((endpoint, rank, route.as_str(), code(*how)), count)?;
         }
+        let mut policies = change.open_table(POLICIES)?;
+        for ((queue, route), overflow) in &work.policies {
+            let (endpoint, rank) = key(queue);
+            policies.insert((endpoint, rank, route.as_str()), overflow.to_string().as_str())?;
+        }
         for (queue, offset) in &work.left {
             let (endpoint, rank) = key(queue);
             left.extend(entries.remove((endpoint, rank, *offset))?.map(|entry| entry.value().0));
         }
         for number in left {
-            freed += let_go(&mut messages, &mut shares, number)?;
+            let_go(&mut messages, &mut shares, number)?;
         }
     }
     change.commit()?;
-    Ok(freed)
+    Ok(())
 }
 
-/// Takes one entry's hold off a message; the last one removes it. Returns the bytes freed.
+/// Takes one entry's hold off a message; the last one removes it.
 fn let_go(
     messages: &mut Table<'_, u64, &[u8]>,
     shares: &mut Table<'_, u64, u64>,
     number: u64,
-) -> Result<u64, Error> {
+) -> Result<(), Error> {
     let holders = shares.remove(number)?.map_or(1, |holders| holders.value());
     if holders > 2 {
         shares.insert(number, holders - 1)?;
     }
-    if holders > 1 {
-        return Ok(0);
+    if holders <= 1 {
+        messages.remove(number)?;
     }
-    Ok(messages.remove(number)?.map_or(0, |message| message.value().len() as u64))
+    Ok(())
 }

@@ -1,22 +1,33 @@
 //! What the store knows without asking the disk: which entries there are, and how many of each route.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 
-use edge_core::{Account, DropCause, Offset, QueueId, QueueState, RouteName, Timestamp};
+use edge_core::{
+    Account, DropCause, Message, Offset, Overflow, OverflowKey, QueueId, QueueState, RouteName, Timestamp,
+};
 
-/// One entry, as far as it has to be known without the disk: 32 bytes.
+/// One entry, as far as it has to be known without the disk: 56 bytes, and the key of one of which only the latest is
+/// wanted.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) expires: Option<Timestamp>,
     pub(crate) route: RouteName,
+    /// How large the message is.
+    pub(crate) bytes: u64,
+    pub(crate) key: Option<Arc<str>>,
 }
 
 /// The entries of one queue from `head` on; a gap is an entry that has left.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     head: Offset,
     slots: VecDeque<Option<Slot>>,
+    /// Bytes of all entries.
+    pub(crate) bytes: u64,
+    /// What each route wants to happen when there is no more room.
+    policies: BTreeMap<RouteName, Overflow>,
     waiting: BTreeMap<RouteName, u64>,
     /// How many entries have left, how: `None` is delivered.
     left: BTreeMap<(RouteName, Option<DropCause>), u64>,
@@ -36,6 +47,7 @@ impl Index {
     pub(crate) fn restore(&mut self, offset: Offset, slot: Slot) {
         if let Some(gap) = self.position(offset).and_then(|at| self.slots.get_mut(at)) {
             *self.waiting.entry(slot.route.clone()).or_default() += 1;
+            self.bytes += slot.bytes;
             *gap = Some(slot);
         }
     }
@@ -43,6 +55,7 @@ impl Index {
     /// Adds an entry, and returns its offset.
     pub(crate) fn push(&mut self, slot: Slot) -> Offset {
         *self.waiting.entry(slot.route.clone()).or_default() += 1;
+        self.bytes += slot.bytes;
         self.slots.push_back(Some(slot));
         self.next() - 1
     }
@@ -69,6 +82,7 @@ impl Index {
         for (offset, place) in (from..offsets.end).zip(self.slots.range_mut(skip..)) {
             let Some(how) = place.as_ref().and_then(|slot| exit(offset, slot)) else { continue };
             if let Some(slot) = place.take() {
+                self.bytes -= slot.bytes;
                 *gone.entry((slot.route, how)).or_default() += 1;
                 each(offset);
             }
@@ -83,6 +97,53 @@ impl Index {
         }
         self.waiting.retain(|_, count| *count > 0);
         gone
+    }
+
+    /// Takes note of what a route wants when there is no more room, and returns whether that is new.
+    ///
+    /// Keys are known of entries that came since; others have none until the store is opened again.
+    pub(crate) fn set_policy(&mut self, route: &RouteName, overflow: &Overflow) -> bool {
+        if self.policies.get(route).unwrap_or(&Overflow::Refuse) == overflow {
+            return false;
+        }
+        self.policies.insert(route.clone(), overflow.clone());
+        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.route == *route) {
+            slot.key = None;
+        }
+        true
+    }
+
+    /// Returns the key of a message of a route, when the route wants only the latest of each.
+    pub(crate) fn key(&self, route: &RouteName, message: &Message) -> Option<Arc<str>> {
+        self.kind(route)?.of(message).map(Arc::from)
+    }
+
+    fn kind(&self, route: &RouteName) -> Option<&OverflowKey> {
+        match self.policies.get(route)? {
+            Overflow::KeepLatestPerKey(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
+    /// Returns the oldest entry that may leave for a message of another queue.
+    pub(crate) fn oldest_evictable(&self) -> Option<Offset> {
+        let may_leave = |slot: &Slot| self.policies.get(&slot.route).is_some_and(Overflow::is_evictable);
+        let mut slots = (self.head..).zip(&self.slots);
+        slots.find(|(_, slot)| slot.as_ref().is_some_and(may_leave)).map(|(offset, _)| offset)
+    }
+
+    /// Returns the oldest entry with the key of a later one, be it that of the next message.
+    pub(crate) fn oldest_superseded(&self, route: &RouteName, message: &Message) -> Option<Offset> {
+        let next = self.kind(route).and_then(|kind| Some((kind, kind.of(message)?)));
+        let mut later: HashSet<(&OverflowKey, &str)> = next.into_iter().collect();
+        let mut oldest = None;
+        for (offset, slot) in (self.head..self.next()).rev().zip(self.slots.iter().rev()) {
+            let keyed = slot.as_ref().and_then(|slot| Some((self.kind(&slot.route)?, slot.key.as_deref()?)));
+            if keyed.is_some_and(|keyed| !later.insert(keyed)) {
+                oldest = Some(offset);
+            }
+        }
+        oldest
     }
 
     /// Counts entries that have left, and returns how many have by now.

@@ -25,7 +25,7 @@ impl StoreHarness for File {
     type Store = RedbStore;
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::durable(Durability::Synced, 0)
+        Capabilities::durable(Durability::Synced, 0).with_overflow()
     }
 
     async fn open(&self) -> RedbStore {

@@ -33,7 +33,7 @@ impl StoreHarness for Scripted {
     type Store = RedbStore;
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::durable(Durability::Synced, 0)
+        Capabilities::durable(Durability::Synced, 0).with_overflow()
     }
 
     async fn open(&self) -> RedbStore {

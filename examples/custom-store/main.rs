@@ -11,7 +11,7 @@
 //!
 //! | point | here | without it |
 //! |---|---|---|
-//! | a batch is refused at once or is in its queues | `State::admit`, before `State::take` | the ledger counts messages that are nowhere, or loses count of some that are |
+//! | a batch is refused at once or is in its queues | `State::take`, which undoes what it has begun | the ledger counts messages that are nowhere, or loses count of some that are |
 //! | all or nothing, after a crash too | one transaction, `commit.rs` | one receiver has a message and another never gets it |
 //! | a receipt tells the truth | sent after `commit` has synced, `worker.rs` | the sender forgets a message that the next loss of power takes |
 //! | offsets are dense and never used twice | given under one lock, kept in the table `queues` | a reader that was there before skips new messages |
@@ -19,6 +19,7 @@
 //! | `trim` survives closing, and never runs ahead | in the same transactions as the entries | messages are lost, or come again after every restart |
 //! | a failed sync poisons | `Shared::fail` | what was acknowledged may be gone, and nobody hears of it |
 //! | space comes back | the last entry of a message removes it, `let_go` | the disk fills up with what was delivered long ago |
+//! | what finds no room is refused, dropped or makes others leave | `room.rs`, in the transaction of the batch | urgent messages are refused while old readings fill the store |
 //! | no clock | `expire` is told the time | tests wait for time to pass, and a wrong clock deletes messages |
 //! | no call blocks on the disk | calls change memory; a thread writes, `read` uses the blocking pool | one slow sync stops every connection |
 //! | what expires is reported once, by route | counted in `Index::expire` | `accepted = delivered + stored + dropped` is no longer true |
@@ -29,8 +30,9 @@
 //! touched. `disk.rs` and `kit_on_disk.rs` do all of it. What a harness cannot do is not checked, and the test says so.
 //!
 //! # What this store does not do
-//! It keeps 32 bytes in memory for each entry and reads all entries when it opens, the file keeps the size that it once
-//! had, and each error of the disk is final until the next start, since redb has it so. `edge_store` has none of that.
+//! It keeps 56 bytes in memory for each entry, reads everything when it opens, and looks at every entry for one that makes
+//! room; the file keeps the size that it once had, and each error of the disk is final until the next start, since redb
+//! has it so. `edge_store` has none of that.
 
 mod commit;
 #[cfg(test)]
@@ -42,6 +44,7 @@ mod index;
 mod kit;
 #[cfg(test)]
 mod kit_on_disk;
+mod room;
 mod shared;
 mod state;
 mod store;

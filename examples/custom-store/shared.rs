@@ -32,10 +32,9 @@ impl Shared {
     pub(crate) fn new(
         database: Database,
         queues: BTreeMap<QueueId, Index>,
-        used_bytes: u64,
         limit_bytes: Option<u64>,
     ) -> Self {
-        let state = State { queues, used_bytes, limit_bytes, ..State::default() };
+        let state = State { queues, limit_bytes, ..State::default() };
         Self { database, state: Mutex::new(state), wake: Condvar::new(), turns: watch::Sender::new(()) }
     }
 
@@ -62,14 +61,13 @@ impl Shared {
     }
 
     /// Takes note of a transaction that is on the disk.
-    pub(crate) fn committed(&self, work: &Work, freed: u64) {
+    pub(crate) fn committed(&self, work: &Work) {
         let mut state = self.lock();
         for (queue, bounds) in &work.queues {
             if let Some(index) = state.queues.get_mut(queue) {
                 index.committed = bounds.next;
             }
         }
-        state.used_bytes -= freed;
         state.written_bytes += work.bytes;
         state.syncs += 1;
         drop(state);

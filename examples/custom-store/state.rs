@@ -5,16 +5,10 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use edge_core::{Account, DropCause, Enqueue, Gone, Offset, QueueId, RouteName, StoreError, Timestamp};
+use edge_core::{Account, DropCause, Gone, Offset, QueueId, RouteName, Timestamp};
 
 use crate::index::{Index, Slot};
-use crate::work::{Bounds, Row, Work};
-
-/// The most bytes that may wait for the disk; more is refused, so that a slow disk costs no memory.
-const MAX_WAITING_BYTES: u64 = 64 * 1024 * 1024;
-
-/// What a waiting message costs besides its bytes.
-const OVERHEAD_BYTES: u64 = 256;
+use crate::work::{Bounds, Work};
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -24,7 +18,6 @@ pub(crate) struct State {
     pub(crate) closed: bool,
     pub(crate) dropped: bool,
     pub(crate) failed: Option<Arc<io::Error>>,
-    pub(crate) used_bytes: u64,
     pub(crate) limit_bytes: Option<u64>,
     pub(crate) written_bytes: u64,
     pub(crate) syncs: u64,
@@ -33,43 +26,6 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn is_idle(&self) -> bool {
         self.failed.is_some() || (self.work.is_empty() && !self.busy)
-    }
-
-    /// Says why a batch cannot be taken, before anything of it is.
-    pub(crate) fn admit(&self, batch: &[Enqueue]) -> Result<(), StoreError> {
-        let sizes = || batch.iter().map(|enqueue| enqueue.message.encoded().len() as u64);
-        if let Some(limit_bytes) = self.limit_bytes {
-            if let Some(bytes) = sizes().max().filter(|bytes| *bytes > limit_bytes) {
-                return Err(StoreError::TooLarge { bytes, limit_bytes });
-            }
-            if self.used_bytes + sizes().sum::<u64>() > limit_bytes {
-                return Err(StoreError::Full { used_bytes: self.used_bytes, limit_bytes });
-            }
-        }
-        let waiting = self.work.bytes + OVERHEAD_BYTES * self.work.rows.len() as u64;
-        if waiting > MAX_WAITING_BYTES {
-            return Err(StoreError::Full { used_bytes: waiting, limit_bytes: MAX_WAITING_BYTES });
-        }
-        Ok(())
-    }
-
-    /// Gives every entry of a batch its offset, and lets it wait for the disk.
-    pub(crate) fn take(&mut self, batch: Vec<Enqueue>) {
-        for Enqueue { message, targets, enqueued, .. } in batch {
-            let mut offsets = Vec::with_capacity(targets.len());
-            for target in targets.iter() {
-                let expires = target.time_to_live.map(|life| enqueued + life);
-                let index = self.queues.entry(target.queue.clone()).or_default();
-                offsets.push(index.push(Slot { expires, route: target.route.clone() }));
-                self.work.queues.insert(target.queue.clone(), bounds(index));
-            }
-            if !offsets.is_empty() {
-                let bytes = message.encoded().len() as u64;
-                self.used_bytes += bytes;
-                self.work.bytes += bytes;
-                self.work.rows.push(Row { message, enqueued, targets, offsets });
-            }
-        }
     }
 
     /// Takes entries out of a queue: those listed count as dropped, the others as delivered.
@@ -108,7 +64,7 @@ impl State {
     }
 
     /// Takes the entries of a range out of a queue for which `exit` names how they leave, and returns the dropped ones.
-    fn leave(
+    pub(crate) fn leave(
         &mut self,
         queue: &QueueId,
         offsets: Range<Offset>,
@@ -130,11 +86,16 @@ impl State {
         gone
     }
 
+    /// Returns the bytes of all that waits.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.queues.values().map(|index| index.bytes).sum()
+    }
+
     pub(crate) fn accounts(&self) -> Vec<Account> {
         self.queues.iter().flat_map(|(queue, index)| index.accounts(queue)).collect()
     }
 }
 
-fn bounds(index: &Index) -> Bounds {
+pub(crate) fn bounds(index: &Index) -> Bounds {
     Bounds { head: index.head(), next: index.next() }
 }

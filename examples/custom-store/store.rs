@@ -19,7 +19,8 @@ use crate::{tables, worker};
 /// A durable store in one file of redb.
 ///
 /// It survives the loss of power whatever level is asked for: there is one transaction, with one sync, for everything
-/// that waits when the one before is done.
+/// that waits when the one before is done. Its limit is of bytes of messages, each counted once for each queue that it
+/// waits in.
 #[derive(Debug)]
 pub(crate) struct RedbStore {
     shared: Arc<Shared>,
@@ -35,7 +36,7 @@ impl RedbStore {
     /// Makes a store of a database.
     pub(crate) fn over(database: Database, limit_bytes: Option<u64>) -> Result<Self, redb::Error> {
         let found = tables::load(&database)?;
-        let shared = Arc::new(Shared::new(database, found.queues, found.used_bytes, limit_bytes));
+        let shared = Arc::new(Shared::new(database, found.queues, limit_bytes));
         let worker = worker::start(shared.clone(), found.next_message)?;
         Ok(Self { shared, worker: Mutex::new(Some(worker)) })
     }
@@ -54,17 +55,17 @@ impl MessageStore for RedbStore {
             Err(error) => return Receipt::ready(Err(error)),
         };
         // Refused here and now, or not at all: from here on the batch is in its queues.
-        if let Err(error) = state.admit(&batch) {
-            return Receipt::ready(Err(error));
-        }
         if batch.iter().all(|enqueue| enqueue.targets.is_empty()) {
             return Receipt::ready(Ok(level));
         }
-        state.take(batch);
+        let dropped = match state.take(batch) {
+            Ok(dropped) => dropped,
+            Err(error) => return Receipt::ready(Err(error)),
+        };
         let (sender, receipt) = Receipt::pair();
         state.work.receipts.push(sender);
         self.shared.wake();
-        receipt
+        receipt.with_dropped(dropped)
     }
 
     async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {
@@ -128,7 +129,7 @@ impl MessageStore for RedbStore {
 
     fn usage(&self) -> Usage {
         let state = self.shared.lock();
-        let mut usage = Usage::new(state.used_bytes, state.limit_bytes);
+        let mut usage = Usage::new(state.used_bytes(), state.limit_bytes);
         (usage.written_bytes, usage.syncs) = (state.written_bytes, state.syncs);
         usage
     }

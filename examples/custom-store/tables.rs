@@ -6,6 +6,7 @@
 //! | `shares` | number of the message | how many entries hold it, when more than one does |
 //! | `entries` | endpoint, priority, offset | number of the message, taken at (ms), expires at (ms), route |
 //! | `tallies` | endpoint, priority, route, 0 for delivered or 1 + code of the cause | how many entries have left so |
+//! | `policies` | endpoint, priority, route | what the route wants to happen when there is no more room |
 //! | `queues` | endpoint, priority | lowest offset not trimmed, offset of the next entry |
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(crate) const SHARES: TableDefinition<'_, u64, u64> = TableDefinition::new("s
 pub(crate) const ENTRIES: TableDefinition<'_, Place<'_>, Entry<'_>> = TableDefinition::new("entries");
 pub(crate) const QUEUES: TableDefinition<'_, (&str, u8), (u64, u64)> = TableDefinition::new("queues");
 
+pub(crate) const POLICIES: TableDefinition<'_, (&str, u8, &str), &str> = TableDefinition::new("policies");
 pub(crate) const TALLIES: TableDefinition<'_, Left<'_>, u64> = TableDefinition::new("tallies");
 
 /// Endpoint, priority, route, and how entries have left.
@@ -36,7 +38,6 @@ type Entry<'a> = (u64, u64, Option<u64>, &'a str);
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) queues: BTreeMap<QueueId, Index>,
-    pub(crate) used_bytes: u64,
     pub(crate) next_message: u64,
 }
 
@@ -58,18 +59,14 @@ fn queue((endpoint, rank): (&str, u8)) -> Option<QueueId> {
     Some(QueueId::new(endpoint.parse().ok()?, Priority::new(rank).unwrap_or_default()))
 }
 
-/// Makes the tables where they are missing, and reads all but the messages: opening takes time for each entry.
+/// Makes the tables where they are missing, and reads everything once: opening takes time for each entry.
 pub(crate) fn load(database: &Database) -> Result<Found, Error> {
     let change = database.begin_write()?;
     let mut found = Found::default();
     {
         let messages = change.open_table(MESSAGES)?;
         change.open_table(SHARES)?;
-        for row in messages.iter()? {
-            let (number, message) = row?;
-            found.used_bytes += message.value().len() as u64;
-            found.next_message = number.value() + 1;
-        }
+        found.next_message = messages.last()?.map_or(0, |(number, _)| number.value() + 1);
         for row in change.open_table(QUEUES)?.iter()? {
             let (name, bounds) = row?;
             let (head, next) = bounds.value();
@@ -83,14 +80,24 @@ pub(crate) fn load(database: &Database) -> Result<Found, Error> {
                 index.count_left(&route, how(code), count.value());
             }
         }
+        for row in change.open_table(POLICIES)?.iter()? {
+            let (place, overflow) = row?;
+            let (endpoint, rank, route) = place.value();
+            let (Some(queue), Ok(route)) = (queue((endpoint, rank)), route.parse()) else { continue };
+            if let (Some(index), Ok(overflow)) = (found.queues.get_mut(&queue), overflow.value().parse()) {
+                index.set_policy(&route, &overflow);
+            }
+        }
         for row in change.open_table(ENTRIES)?.iter()? {
             let (place, entry) = row?;
-            let ((endpoint, rank, offset), (_, _, expires, route)) = (place.value(), entry.value());
+            let ((endpoint, rank, offset), (number, _, expires, route)) = (place.value(), entry.value());
             let (Some(queue), Ok(route)) = (queue((endpoint, rank)), route.parse()) else { continue };
-            let slot = Slot { expires: expires.map(Timestamp::from_unix_ms), route };
-            if let Some(index) = found.queues.get_mut(&queue) {
-                index.restore(offset, slot);
-            }
+            let Some(index) = found.queues.get_mut(&queue) else { continue };
+            let encoded = messages.get(number)?.map(|message| Bytes::copy_from_slice(message.value()));
+            let bytes = encoded.as_ref().map_or(0, |encoded| encoded.len() as u64);
+            let message = encoded.and_then(|encoded| Message::decode(encoded).ok());
+            let key = message.and_then(|message| index.key(&route, &message));
+            index.restore(offset, Slot { expires: expires.map(Timestamp::from_unix_ms), route, bytes, key });
         }
     }
     change.commit()?;

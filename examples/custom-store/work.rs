@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use edge_core::{
-    DropCause, Message, Offset, QueueId, ReceiptSender, RouteName, StoreError, Target, Timestamp,
+    DropCause, Message, Offset, Overflow, QueueId, ReceiptSender, RouteName, StoreError, Target, Timestamp,
 };
 use tokio::sync::oneshot;
 
@@ -39,10 +39,24 @@ pub(crate) struct Work {
     pub(crate) left: Vec<(QueueId, Offset)>,
     /// How many entries have left by now, how: `None` is delivered.
     pub(crate) tallies: BTreeMap<(QueueId, RouteName, Option<DropCause>), u64>,
+    /// What routes want to happen when there is no more room.
+    pub(crate) policies: BTreeMap<(QueueId, RouteName), Overflow>,
     pub(crate) closing: Option<oneshot::Sender<Result<(), StoreError>>>,
 }
 
 impl Work {
+    /// Adds what was asked for later.
+    pub(crate) fn add(&mut self, later: Self) {
+        self.rows.extend(later.rows);
+        self.bytes += later.bytes;
+        self.receipts.extend(later.receipts);
+        self.queues.extend(later.queues);
+        self.left.extend(later.left);
+        self.tallies.extend(later.tallies);
+        self.policies.extend(later.policies);
+        self.closing = later.closing.or_else(|| self.closing.take());
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.queues.is_empty() && self.left.is_empty() && self.closing.is_none()
     }

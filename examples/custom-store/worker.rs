@@ -20,8 +20,8 @@ fn run(shared: &Shared, mut next_message: u64) {
         let closing = work.closing.take();
         let result = commit(&shared.database, &work, &mut next_message);
         let result = match result {
-            Ok(freed) => {
-                shared.committed(&work, freed);
+            Ok(()) => {
+                shared.committed(&work);
                 Ok(())
             }
             // The database refuses everything after an error of the disk, and so does this store.

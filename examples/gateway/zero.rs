@@ -74,6 +74,7 @@ durability = "synced"
 max_bytes = "1GiB"
 overflow = "refuse"              # without room: refuse | drop-oldest | drop-newest | drop-lowest-priority |
                                  # keep-latest-per-key:device | keep-latest-per-key:property=NAME
+# classes.0.max_class_bytes = "100MiB"    # for all queues of priority 0 together
 
 [upstream]
 type = "file"

@@ -19,7 +19,7 @@ pub use overflow::{Overflow, OverflowError, OverflowKey};
 pub use receipt::{Receipt, ReceiptSender};
 pub use target::{Enqueue, Target};
 
-use crate::{Disposition, Message, QueueId, RouteName, Timestamp};
+use crate::{Disposition, Message, Priority, QueueId, RouteName, Timestamp};
 
 /// A message's place in its queue: the first is 0, each one is one more than the one before.
 pub type Offset = u64;
@@ -264,6 +264,16 @@ pub enum StoreError {
         /// Bytes allowed.
         limit_bytes: u64,
     },
+    /// The byte limit of a priority class is reached.
+    #[error("the queues of priority {priority} are full: {used_bytes} of {limit_bytes} bytes are used")]
+    ClassFull {
+        /// The class.
+        priority: Priority,
+        /// Bytes that its queues use together.
+        used_bytes: u64,
+        /// Bytes allowed.
+        limit_bytes: u64,
+    },
     /// The disk is full; the store goes on by itself when space returns.
     #[error("no space is left on the disk of the store")]
     NoSpace {
@@ -313,9 +323,11 @@ impl StoreError {
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         match self {
-            Self::Full { .. } | Self::QueueFull { .. } | Self::NoSpace { .. } | Self::Io { .. } => {
-                Disposition::Retry
-            }
+            Self::Full { .. }
+            | Self::QueueFull { .. }
+            | Self::ClassFull { .. }
+            | Self::NoSpace { .. }
+            | Self::Io { .. } => Disposition::Retry,
             Self::TooLarge { .. } | Self::NoQueue { .. } => Disposition::Reject,
             Self::Poisoned { .. } | Self::Closed => Disposition::Fatal,
         }
@@ -345,7 +357,7 @@ impl StoreError {
 /// - For each queue and route accepted = delivered + stored + dropped MUST hold at every moment, after reopening and
 ///   after a crash too: what falls back in a crash falls back in entries and accounts alike.
 /// - A failed sync MUST poison the store: every later `append` resolves to [`StoreError::Poisoned`].
-/// - What finds no room in its queue or in the store MUST be refused, be dropped, or make others leave, as its target's
+/// - What finds no room in its queue, in its class or in the store MUST be refused, be dropped, or make others leave, as its target's
 ///   [`Overflow`] says; a store that cannot do that refuses, see its documentation.
 /// - Entries of a class MUST NOT leave to make room in the store as long as those of a lower class may.
 /// - What is dropped for want of room MUST be counted by its cause and told by [`Receipt::dropped`]. In a crash it

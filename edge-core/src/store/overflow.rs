@@ -6,20 +6,22 @@ use std::sync::Arc;
 
 use crate::{Message, SystemKey};
 
-/// What happens when an entry would take its queue or the store beyond its byte limit.
+/// What happens when an entry would take its queue, its class or the store beyond its byte limit.
 ///
 /// | name | the message | the entries that wait |
 /// |---|---|---|
 /// | `refuse` | its batch is refused | stay, also when others need room |
-/// | `drop-oldest` | is stored | the oldest leave: of its queue when that is full; when the store is, of lower classes first, then of other queues of its class, its own queue last |
+/// | `drop-oldest` | is stored | the oldest leave: of its queue when that is full; when its class is, of other queues of the class, its own queue last; when the store is, of lower classes before that |
 /// | `drop-newest` | is not stored in this queue, and its sender is acknowledged | stay |
 /// | `drop-lowest-priority` | is stored, or its batch is refused | the oldest of lower classes leave, and no others |
 /// | `keep-latest-per-key:…` | is stored, or its batch is refused | those leave that have the key of a later one in the same queue |
 ///
+/// Lower classes make no room in a class that is full: `drop-lowest-priority` refuses then.
+///
 /// Only entries of `drop-oldest` and `drop-lowest-priority` leave for a message of another queue. What a route asked last
 /// holds for all its entries in a queue. The classes are the priorities: 0 is the highest, the default the lowest.
 ///
-/// A message that is larger than its queue may ever be is refused for good, except with `drop-newest`.
+/// A message that is larger than its queue or its class may ever be is refused for good, except with `drop-newest`.
 ///
 /// # Examples
 /// ```

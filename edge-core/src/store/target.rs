@@ -34,6 +34,9 @@ pub struct Target {
     /// The most bytes that the queue may hold when this entry is added, for stores that limit queues; `None` is as much as
     /// the store has.
     pub max_queue_bytes: Option<u64>,
+    /// The most bytes that all queues of the queue's class may hold together when this entry is added, for stores that limit
+    /// classes; `None` is as much as the store has. A class is all queues of a priority.
+    pub max_class_bytes: Option<u64>,
     /// How durable the route wants its messages, whatever the sender asks for; `None` is what the sender asks for. A batch
     /// is as durable as the highest of its targets asks.
     pub durability: Option<Durability>,
@@ -49,6 +52,7 @@ impl Target {
             time_to_live,
             overflow: Overflow::Refuse,
             max_queue_bytes: None,
+            max_class_bytes: None,
             durability: None,
         }
     }
@@ -65,6 +69,19 @@ impl Target {
     pub fn with_max_queue_bytes(mut self, max_queue_bytes: u64) -> Self {
         self.max_queue_bytes = Some(max_queue_bytes);
         self
+    }
+
+    /// Sets the most bytes that all queues of the class may hold together.
+    #[must_use]
+    pub fn with_max_class_bytes(mut self, max_class_bytes: u64) -> Self {
+        self.max_class_bytes = Some(max_class_bytes);
+        self
+    }
+
+    /// Returns whether there is a limit besides that of the store.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        self.max_queue_bytes.is_some() || self.max_class_bytes.is_some()
     }
 
     /// Sets how durable the route wants its messages.

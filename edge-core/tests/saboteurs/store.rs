@@ -60,6 +60,8 @@ flaws! { StoreFlaw {
     CountsOnlyWhatItStores => "what_is_not_stored_is_counted",
     ForgetsAccounts => "accounts_survive_reopening",
     IgnoresQueueLimits => "a_full_queue_refuses",
+    IgnoresClassLimits => "a_full_class_refuses",
+    EvictsForAClassFromItsQueue => "a_class_makes_room_in_itself",
     DropsTheNewerHalf => "the_oldest_make_room",
     RefusesTheNewest => "the_newest_is_dropped",
     ForgetsKeys => "of_each_key_the_latest_stays",
@@ -216,6 +218,15 @@ impl MessageStore for Broken {
                 .for_each(|entry| retarget(entry, |t| Target::new(t.queue.clone(), t.route.clone(), None))),
             StoreFlaw::IgnoresQueueLimits => change(&mut batch, |mut target| {
                 target.max_queue_bytes = None;
+                target
+            }),
+            StoreFlaw::IgnoresClassLimits => change(&mut batch, |mut target| {
+                target.max_class_bytes = None;
+                target
+            }),
+            StoreFlaw::EvictsForAClassFromItsQueue => change(&mut batch, |mut target| {
+                let of_class = target.max_class_bytes.take();
+                target.max_queue_bytes = target.max_queue_bytes.or(of_class);
                 target
             }),
             StoreFlaw::DropsTheNewerHalf => change(&mut batch, |target| match target.overflow {

@@ -19,7 +19,7 @@ impl Recovered {
         let mut numbers = HashMap::new();
         for (number, found) in self.replay.queues {
             let Some(id) = found.id else { continue };
-            let mut queue = Queue::new(id.clone());
+            let mut queue = Queue::new(id.clone(), state.classes.join(id.priority().rank()));
             (queue.head, queue.next, queue.holes) = (found.head, found.next, found.holes);
             (queue.waiting, queue.extents) = (found.waiting, found.extents);
             (queue.tallies, queue.lost, queue.written) = (found.tallies, found.lost, found.next);
@@ -27,7 +27,7 @@ impl Recovered {
                 queue.set_policy(route, overflow);
             }
             for extent in queue.extents.iter() {
-                queue.bytes += extent.left;
+                queue.held.add(extent.left);
                 if let Some(segment) = state.segments.get_mut(&extent.segment) {
                     segment.extents += 1;
                     segment.live += extent.left;

@@ -199,7 +199,7 @@ impl State {
             && messages.iter().all(|message| {
                 let known = previous.is_some_and(|previous| Arc::ptr_eq(previous, &message.targets));
                 previous = Some(&message.targets);
-                known || message.targets.iter().all(|target| target.max_queue_bytes.is_none())
+                known || !message.targets.iter().any(Target::is_limited)
             })
     }
 
@@ -313,7 +313,7 @@ impl State {
             queue.tail.push_back(TailRef { sequence, expires, route: target.route, bytes });
             let offset = queue.next;
             queue.next += 1;
-            queue.bytes += u64::from(bytes);
+            queue.held.add(bytes.into());
             queue.waiting.add(target.route, 1);
             if queue.policies.is_empty() {
                 continue;
@@ -404,7 +404,8 @@ impl State {
             return Ok(number);
         }
         let number = new_number(self.queues.len(), "queue")?;
-        self.queues.push(Queue::new(id.clone()));
+        let held = self.classes.join(id.priority().rank());
+        self.queues.push(Queue::new(id.clone(), held));
         self.queue_numbers.insert(id.clone(), number);
         definitions.push(Definition::Queue(number, id.clone()));
         Ok(number)

@@ -124,10 +124,11 @@ impl State {
 mod tests {
     use edge_core::{EndpointId, Priority, QueueId};
 
+    use super::super::Held;
     use super::*;
 
     fn queue(waiting: u64) -> Queue {
-        let mut queue = Queue::new(QueueId::new(EndpointId::upstream(), Priority::DEFAULT));
+        let mut queue = Queue::new(QueueId::new(EndpointId::upstream(), Priority::DEFAULT), Held::default());
         (queue.next, queue.keys) = (waiting, Some(Box::default()));
         queue
     }

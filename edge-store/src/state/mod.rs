@@ -2,6 +2,7 @@
 
 mod append;
 mod forget;
+mod held;
 mod keys;
 mod plan;
 mod publish;
@@ -22,6 +23,8 @@ use crate::StoreOptions;
 use crate::index::{BoundList, Counts, Extent, Tail};
 
 pub(crate) use append::{Batch, Cleared, Definition};
+use held::Classes;
+pub(crate) use held::Held;
 use keys::Hashers;
 pub(crate) use publish::Indexed;
 pub(crate) use queue::{Cursor, Queue};
@@ -42,6 +45,8 @@ pub(crate) struct State {
     bound: HashMap<usize, (Arc<[Target]>, BoundList)>,
     /// The one that was used last.
     last_bound: Option<(Arc<[Target]>, BoundList)>,
+    /// Bytes of what waits, by class.
+    pub(crate) classes: Classes,
     pub(crate) tail: Tail,
     pub(crate) segments: BTreeMap<u64, Segment>,
     pub(crate) active: u64,
@@ -199,6 +204,7 @@ impl State {
             route_numbers: HashMap::new(),
             bound: HashMap::new(),
             last_bound: None,
+            classes: Classes::default(),
             segments: BTreeMap::new(),
             active: 0,
             file_bytes: 0,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use edge_core::{DropCause, Enqueue, Overflow, QueueId, StoreError, Target};
+use edge_core::{DropCause, Enqueue, Overflow, Priority, QueueId, StoreError, Target};
 
 use super::State;
 use super::keys::Key;
@@ -114,6 +114,14 @@ impl State {
                 self.evicts(plan, &target.queue, victim, cause);
             }
         }
+        if let Some(limit_bytes) = target.max_class_bytes {
+            if bytes > limit_bytes && !drops_newest {
+                return Err(StoreError::TooLarge { bytes, limit_bytes });
+            }
+            if !self.place_in_class(plan, target, key, bytes, limit_bytes)? {
+                return Ok(false);
+            }
+        }
         loop {
             match self.room(plan, record_bytes) {
                 Room::Enough => break,
@@ -141,6 +149,42 @@ impl State {
         Ok(true)
     }
 
+    /// Finds room for an entry among those of its class, and returns whether it is stored.
+    fn place_in_class(
+        &mut self,
+        plan: &mut Plan,
+        target: &Target,
+        key: Option<Key>,
+        bytes: u64,
+        limit_bytes: u64,
+    ) -> Result<bool, StoreError> {
+        let (id, priority) = (&target.queue, target.queue.priority());
+        loop {
+            let used_bytes = self.bytes_in_class(plan, priority);
+            if used_bytes.saturating_add(bytes) <= limit_bytes {
+                return Ok(true);
+            }
+            let found = match &target.overflow {
+                Overflow::DropNewest => return Ok(false),
+                Overflow::DropOldest => {
+                    let others = self.oldest_of(plan, priority.rank(), id, true);
+                    let found = others.or_else(|| self.oldest_in_batch(plan, id));
+                    let found = found.or_else(|| Some((id.clone(), self.oldest_in(plan, id)?)));
+                    found.map(|(queue, victim)| (queue, victim, DropCause::OverflowOldest))
+                }
+                Overflow::KeepLatestPerKey(_) => {
+                    let victim = self.superseded_in(plan, id, key);
+                    victim.map(|victim| (id.clone(), victim, DropCause::Superseded))
+                }
+                _ => None,
+            };
+            let Some((queue, victim, cause)) = found else {
+                return Err(StoreError::ClassFull { priority, used_bytes, limit_bytes });
+            };
+            self.evicts(plan, &queue, victim, cause);
+        }
+    }
+
     fn room(&mut self, plan: &Plan, bytes: u64) -> Room {
         let Some(limit_bytes) = self.options.max_bytes else { return Room::Enough };
         let (used_bytes, added) = (self.used_bytes(), plan.added + bytes);
@@ -159,9 +203,24 @@ impl State {
 
     /// Returns how many bytes wait in a queue.
     fn bytes_in(&self, plan: &Plan, id: &QueueId) -> u64 {
-        let there = self.queue_by_id(id).map_or(0, |(_, queue)| queue.bytes);
+        let there = self.queue_by_id(id).map_or(0, |(_, queue)| queue.held.bytes());
         let planned = plan.queues.get(id);
         planned.map_or(there, |planned| (there + planned.bytes_added).saturating_sub(planned.bytes_freed))
+    }
+
+    /// Returns how many bytes wait in all queues of a class.
+    fn bytes_in_class(&self, plan: &Plan, class: Priority) -> u64 {
+        let planned = plan.queues.iter().filter(|(id, _)| id.priority() == class);
+        let (added, freed) = planned.fold((0, 0), |(added, freed), (_, planned)| {
+            (added + planned.bytes_added, freed + planned.bytes_freed)
+        });
+        (self.classes.bytes(class.rank()) + added).saturating_sub(freed)
+    }
+
+    /// Returns the oldest entry that may leave of another queue of a class that the batch goes to.
+    fn oldest_in_batch(&self, plan: &Plan, not: &QueueId) -> Option<(QueueId, Victim)> {
+        let mut others = plan.queues.keys().filter(|id| *id != not && id.priority() == not.priority());
+        others.find_map(|id| Some((id.clone(), self.oldest_in(plan, id)?)))
     }
 
     /// Returns the oldest entry of a queue that may leave, one of the batch when there is no other.
@@ -230,7 +289,7 @@ impl State {
                 let lowest = self.victims.last().map_or(class, |&(class, _, _)| class);
                 let lower = (class.saturating_add(1)..=lowest).rev();
                 for class in lower {
-                    if let Some((queue, victim)) = self.oldest_of(plan, class, id) {
+                    if let Some((queue, victim)) = self.oldest_of(plan, class, id, false) {
                         return Some((queue, victim, DropCause::OverflowLowestPriority));
                     }
                 }
@@ -239,15 +298,22 @@ impl State {
                 }
                 let own = || self.oldest_in(plan, id).filter(|victim| victim.segment.is_some());
                 let own = own().map(|victim| (id.clone(), victim));
-                let found = self.oldest_of(plan, class, id).or(own);
+                let found = self.oldest_of(plan, class, id, false).or(own);
                 found.map(|(queue, victim)| (queue, victim, DropCause::OverflowOldest))
             }
             _ => None,
         }
     }
 
-    /// Returns of all queues of a class but `not` the victim that stands in the oldest segment.
-    fn oldest_of(&mut self, plan: &Plan, class: u8, not: &QueueId) -> Option<(QueueId, Victim)> {
+    /// Returns of all queues of a class but `not` the victim that stands in the oldest segment; one that is not on disk yet
+    /// counts only with `fresh_too`.
+    fn oldest_of(
+        &mut self,
+        plan: &Plan,
+        class: u8,
+        not: &QueueId,
+        fresh_too: bool,
+    ) -> Option<(QueueId, Victim)> {
         let mut best: Option<(u64, QueueId, Victim)> = None;
         let mut after = (class, 0, 0);
         while let Some(&(found_class, segment, number)) = self.victims.range(after..).next() {
@@ -268,7 +334,8 @@ impl State {
                 queue.victims_from = victim.map_or(queue.next, |victim| victim.offset);
                 self.rank(number, now.map(|now| now.min(self.active)));
             }
-            if let Some((victim, segment)) = victim.and_then(|v| Some((v, v.segment?)))
+            let fresh = fresh_too.then_some(u64::MAX);
+            if let Some((victim, segment)) = victim.and_then(|v| Some((v, v.segment.or(fresh)?)))
                 && best.as_ref().is_none_or(|(oldest, _, _)| segment < *oldest)
             {
                 best = Some((segment, id, victim));

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use edge_core::{DropCause, Overflow, QueueId};
 
+use super::Held;
 use super::keys::Keys;
 use super::tally::{Exit, Tallies};
 use crate::index::{Counts, Extents, Ranges, TailRef};
@@ -39,7 +40,7 @@ pub(crate) struct Queue {
     /// Entries below it are on disk.
     pub(crate) written: u64,
     /// Bytes of the records of what waits; those on disk are taken to be alike within an extent.
-    pub(crate) bytes: u64,
+    pub(crate) held: Held,
     pub(crate) cursor: Option<Cursor>,
     /// What routes want to happen at overflow, by rising number; no refusals.
     pub(crate) policies: Vec<(u32, Overflow)>,
@@ -87,7 +88,7 @@ pub(crate) struct Freed {
 }
 
 impl Queue {
-    pub(crate) fn new(id: QueueId) -> Self {
+    pub(crate) fn new(id: QueueId, held: Held) -> Self {
         Self {
             id,
             head: 0,
@@ -100,7 +101,7 @@ impl Queue {
             extents: Extents::default(),
             tail: VecDeque::new(),
             written: 0,
-            bytes: 0,
+            held,
             cursor: None,
             policies: Vec::new(),
             victims_from: 0,
@@ -143,7 +144,7 @@ impl Queue {
             for extent in self.extents.take_within(from, to, |extent| {
                 holes.outside(extent.first.max(head), extent.end()).next().is_none()
             }) {
-                self.bytes = self.bytes.saturating_sub(extent.left);
+                self.held.take(extent.left);
                 freed.segments.push((extent.segment, extent.left, true));
             }
         }
@@ -165,7 +166,7 @@ impl Queue {
                 }
             }
             let bytes = extent.leave(to - from);
-            self.bytes = self.bytes.saturating_sub(bytes);
+            self.held.take(bytes);
             freed.segments.push((extent.segment, bytes, false));
         }
         let first = from.max(tail_first);
@@ -182,7 +183,7 @@ impl Queue {
                 }
             }
             if at >= written {
-                self.bytes = self.bytes.saturating_sub(entry.bytes.into());
+                self.held.take(entry.bytes.into());
             }
             freed.sequences.push(entry.sequence);
         }
@@ -223,7 +224,7 @@ impl Queue {
             ranges.drop_below(head);
         }
         while let Some(extent) = self.extents.first().filter(|extent| extent.end() <= head) {
-            self.bytes = self.bytes.saturating_sub(extent.left);
+            self.held.take(extent.left);
             freed.segments.push((extent.segment, extent.left, true));
             self.extents.pop_first();
         }

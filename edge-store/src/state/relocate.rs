@@ -102,7 +102,8 @@ impl State {
                 run.iter().filter(|entry| entry.offset >= head && holes.end_of(entry.offset).is_none());
             let placed: Vec<Placed> = live.map(|entry| entry.placed(active)).collect();
             let replaced = queue.extents.replace(from, &placed);
-            queue.bytes = (queue.bytes + replaced.made_bytes).saturating_sub(replaced.fewer_bytes);
+            queue.held.add(replaced.made_bytes);
+            queue.held.take(replaced.fewer_bytes);
             if let Some(segment) = self.segments.get_mut(&active) {
                 let held_before = segment.held();
                 segment.extents += replaced.made;

@@ -180,8 +180,11 @@ impl World {
                     let ttl = self.random.one_in(2).then(|| Duration::from_millis(self.random.below(50)));
                     let target =
                         Target::new(queue(name), route.clone(), ttl).with_overflow(self.overflow(count));
-                    let limited = self.random.one_in(3);
-                    targets.push(if limited { target.with_max_queue_bytes(20_000) } else { target });
+                    targets.push(match self.random.below(6) {
+                        0 | 1 => target.with_max_queue_bytes(20_000),
+                        2 => target.with_max_class_bytes(40_000),
+                        _ => target,
+                    });
                     let expires = ttl.map(|ttl| Timestamp::from_unix_ms(self.now) + ttl);
                     planned.push((queue(name), Sent { body: body.clone(), route, expires }));
                 }

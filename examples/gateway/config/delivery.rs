@@ -32,7 +32,11 @@ fn room(section: &mut Section<'_, '_>) -> RoutePolicy {
 
 /// Reads the policies in `[store_and_forward]`; its own durability is that of the hub. A module's input is named
 /// `MODULE/INPUT`, as an input of `device`.
-pub(super) fn policies(section: &mut Section<'_, '_>, device: Option<&DeviceId>) -> Policies {
+pub(super) fn policies(
+    section: &mut Section<'_, '_>,
+    device: Option<&DeviceId>,
+    max_bytes: Option<u64>,
+) -> Policies {
     let policies = Policies::new(room(section));
     let endpoints = section.section("endpoints", |section| {
         let mut endpoints = Vec::new();
@@ -40,11 +44,17 @@ pub(super) fn policies(section: &mut Section<'_, '_>, device: Option<&DeviceId>)
             let (at, name) = (value.span(), key.get_ref().clone());
             let endpoint = match (name.as_str(), name.split_once('/')) {
                 ("$upstream", _) => Ok(EndpointId::upstream()),
+                (_, Some(("", rest))) if rest.starts_with("upstreams/") => {
+                    let upstream = rest.strip_prefix("upstreams/").unwrap_or_default();
+                    edge_hub::upstream_id(upstream).map_err(|error| format!("endpoints: {error}"))
+                }
                 (_, Some((module, input))) if !module.is_empty() && !input.is_empty() => {
                     let device = device.map_or("", DeviceId::as_str);
                     format!("{device}/{name}").parse().map_err(|error| format!("endpoints: {error}"))
                 }
-                _ => Err(format!("endpoints: {name:?} is not an endpoint: write $upstream or MODULE/INPUT")),
+                _ => Err(format!(
+                    "endpoints: {name:?} is not an endpoint: write $upstream, /upstreams/NAME or MODULE/INPUT"
+                )),
             };
             match (endpoint, value.into_inner()) {
                 (Err(error), _) => section.mistake(key.span(), error),
@@ -74,14 +84,37 @@ pub(super) fn policies(section: &mut Section<'_, '_>, device: Option<&DeviceId>)
                 }
             };
             match value.into_inner() {
-                DeValue::Table(table) => classes.push((priority, section.inner(table, at, &name, policy))),
+                DeValue::Table(table) => {
+                    let class =
+                        |section: &mut Section<'_, '_>| (policy(section), class_bytes(section, max_bytes));
+                    classes.push((priority, section.inner(table, at, &name, class)));
+                }
                 other => section.wrong(at, &name, "a table: `[store_and_forward.classes.0]`", &other),
             }
         }
         classes
     });
     let classes = classes.unwrap_or_default().into_iter();
-    classes.fold(policies, |policies, (priority, policy)| policies.class(priority, policy))
+    classes.fold(policies, |policies, (priority, (policy, bytes))| {
+        let policies = policies.class(priority, policy);
+        match bytes {
+            Some(bytes) => policies.max_class_bytes(priority, bytes),
+            None => policies,
+        }
+    })
+}
+
+/// Reads how much all queues of a class may hold together.
+fn class_bytes(section: &mut Section<'_, '_>, max_bytes: Option<u64>) -> Option<u64> {
+    let Limit(bytes) = section.parsed("max_class_bytes")?;
+    if let Some(max_bytes) = max_bytes.filter(|max_bytes| bytes > *max_bytes) {
+        let at = section.at();
+        let message = format!(
+            "max_class_bytes: {bytes} is more than the whole store may hold, max_bytes = {max_bytes}"
+        );
+        section.mistake(at, message);
+    }
+    Some(bytes)
 }
 
 /// Reads `[upstream.delivery]`.

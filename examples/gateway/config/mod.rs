@@ -310,7 +310,7 @@ fn store_and_forward(section: &mut Section<'_, '_>, device: Option<&DeviceId>) -
     let seconds = section.integer("time_to_live_secs", -1..=i64::from(i32::MAX)).unwrap_or(-1);
     let durability = section.parsed("durability").unwrap_or_default();
     let max_bytes = section.parsed::<Bytes>("max_bytes").map(|bytes| bytes.0);
-    let policies = delivery::policies(section, device);
+    let policies = delivery::policies(section, device, max_bytes);
     let gather = gather(section);
     let compress = section.boolean("compress").unwrap_or(false);
     (u64::try_from(seconds).ok().map(Duration::from_secs), durability, max_bytes, policies, gather, compress)

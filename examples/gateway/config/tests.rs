@@ -132,6 +132,9 @@ raw = { route = "FROM /messages/* INTO $upstream", overflow = "drop-newest" }
 overflow = "drop-oldest"
 [store_and_forward.classes.0]
 overflow = "drop-lowest-priority"
+max_class_bytes = "1MiB"
+[store_and_forward.endpoints."/upstreams/far"]
+max_queue_bytes = "5MB"
 [store_and_forward.endpoints."$upstream"]
 max_queue_bytes = "500MB"
 [store_and_forward.endpoints."filter/hot"]
@@ -147,6 +150,9 @@ max_queue_bytes = "64KiB"
     };
     check("other", "e/m/in", 10, Overflow::DropOldest, None);
     check("other", "$upstream", 0, Overflow::DropLowestPriority, Some(500_000_000));
+    check("other", "/upstreams/far", 0, Overflow::DropLowestPriority, Some(5_000_000));
+    let of_class = |level| config.route_policies.class_bytes(Priority::new(level).unwrap());
+    assert_eq!((of_class(0), of_class(1)), (Some(1 << 20), None));
     check("raw", "$upstream", 0, Overflow::DropNewest, Some(500_000_000));
     let latest = Overflow::KeepLatestPerKey(OverflowKey::Property("sensor".into()));
     check("other", "e/filter/hot", 0, latest, Some(65_536));
@@ -164,8 +170,13 @@ fn mistakes_in_what_happens_without_room_are_told_where_they_stand() {
         "gateway.toml:3:19: max_queue_bytes: write at least \"4KiB\": less has no room for messages",
     );
     check(
+        "device_id = \"e\"\n[store_and_forward]\nmax_bytes = \"1MB\"\n[store_and_forward.classes.2]\nmax_class_bytes = \"1MiB\"",
+        "gateway.toml:4:1: max_class_bytes: 1048576 is more than the whole store may hold, max_bytes = 1000000",
+    );
+    check(
         "device_id = \"e\"\n[store_and_forward.endpoints.upstream]\noverflow = \"refuse\"",
-        "gateway.toml:2:30: endpoints: \"upstream\" is not an endpoint: write $upstream or MODULE/INPUT",
+        "gateway.toml:2:30: endpoints: \"upstream\" is not an endpoint: write $upstream, /upstreams/NAME or \
+         MODULE/INPUT",
     );
     check(
         "device_id = \"e\"\n[store_and_forward.classes.0]\noverflw = \"refuse\"",

@@ -62,7 +62,7 @@ impl MemoryStore {
         let wanted: u64 =
             batch.iter().map(|e| e.message.encoded().len() as u64 * e.targets.len() as u64).sum();
         let fits = self.limit_bytes.is_none_or(|limit| state.used_bytes + wanted <= limit)
-            && batch.iter().flat_map(|e| e.targets.iter()).all(|target| target.max_queue_bytes.is_none());
+            && batch.iter().flat_map(|e| e.targets.iter()).all(|target| !target.is_limited());
         let mut copy = if fits { std::mem::take(&mut *state) } else { state.clone() };
         let mut gone = Vec::new();
         for enqueue in batch {

@@ -155,7 +155,8 @@ impl State {
         let bytes = enqueue.message.encoded().len() as u64;
         let queue = self.queues.entry(target.queue.clone()).or_default();
         queue.policies.insert(target.route.clone(), target.overflow.clone());
-        let limit_bytes = target.max_queue_bytes.filter(|&limit| bytes > limit);
+        let limits = [target.max_queue_bytes, target.max_class_bytes];
+        let limit_bytes = limits.into_iter().flatten().find(|&limit| bytes > limit);
         if let Some(limit_bytes) = limit_bytes.filter(|_| target.overflow != Overflow::DropNewest) {
             return Err(StoreError::TooLarge { bytes, limit_bytes });
         }
@@ -166,8 +167,7 @@ impl State {
                 gone.push(Gone::new(queue, route, 1, DropCause::OverflowNewest));
                 return Ok(());
             }
-            let own_queue = matches!(error, StoreError::QueueFull { .. });
-            let Some((queue, offset, cause)) = self.victim(enqueue, target, own_queue) else {
+            let Some((queue, offset, cause)) = self.victim(enqueue, target, &error) else {
                 return Err(error);
             };
             let out = self.take(&queue, |stored| (stored.offset == offset).then_some(Exit::Dropped(cause)));
@@ -192,9 +192,18 @@ impl State {
             let full = used_bytes + bytes > limit_bytes;
             full.then_some(StoreError::QueueFull { queue, used_bytes, limit_bytes })
         });
+        let priority = target.queue.priority();
+        let of_class = target.max_class_bytes.and_then(|limit_bytes| {
+            let queues = self.queues.iter().filter(|(id, _)| id.priority() == priority);
+            let used_bytes = queues.map(|(_, queue)| queue.bytes()).sum();
+            let full = used_bytes + bytes > limit_bytes;
+            full.then_some(StoreError::ClassFull { priority, used_bytes, limit_bytes })
+        });
         let used_bytes = self.used_bytes;
         let of_store = limit.filter(|limit_bytes| used_bytes + bytes > *limit_bytes);
-        of_queue.or_else(|| of_store.map(|limit_bytes| StoreError::Full { used_bytes, limit_bytes }))
+        of_queue
+            .or(of_class)
+            .or_else(|| of_store.map(|limit_bytes| StoreError::Full { used_bytes, limit_bytes }))
     }
 
     /// Returns the entry that leaves next to make room, and what that is counted as.
@@ -202,17 +211,19 @@ impl State {
         &self,
         enqueue: &Enqueue,
         target: &Target,
-        own_queue: bool,
+        full: &StoreError,
     ) -> Option<(QueueId, Offset, DropCause)> {
         let own = self.queues.get(&target.queue)?;
         let class = target.queue.priority();
+        let own_queue = matches!(full, StoreError::QueueFull { .. });
+        let of_store = matches!(full, StoreError::Full { .. });
         let oldest = |classes: &dyn Fn(&QueueId) -> bool, cause| {
             let queues = self.queues.iter().filter(|(id, _)| classes(id));
             let evictable = queues.filter_map(|(id, queue)| Some((id, queue.oldest_evictable()?)));
             let lowest = evictable.max_by_key(|(id, _)| (id.priority(), **id != target.queue));
             lowest.map(|(id, offset)| (id.clone(), offset, cause))
         };
-        let lower = || oldest(&|id| id.priority() > class, DropCause::OverflowLowestPriority);
+        let lower = || oldest(&|id| of_store && id.priority() > class, DropCause::OverflowLowestPriority);
         match &target.overflow {
             Overflow::DropOldest if own_queue => {
                 own.oldest_evictable().map(|o| (target.queue.clone(), o, DropCause::OverflowOldest))
@@ -220,7 +231,7 @@ impl State {
             Overflow::DropOldest => {
                 lower().or_else(|| oldest(&|id| id.priority() == class, DropCause::OverflowOldest))
             }
-            Overflow::DropLowestPriority if !own_queue => lower(),
+            Overflow::DropLowestPriority => lower(),
             Overflow::KeepLatestPerKey(key) => own
                 .oldest_superseded(key.of(&enqueue.message).map(|text| (key, text)))
                 .map(|offset| (target.queue.clone(), offset, DropCause::Superseded)),

@@ -46,6 +46,8 @@
 //! | `count_dropped`: accepted and dropped both rise | [`what_is_not_stored_is_counted`] | `CountsOnlyWhatItStores` |
 //! | accepted = delivered + stored + dropped …, after reopening | [`accounts_survive_reopening`] | `ForgetsAccounts` |
 //! | `Target::max_queue_bytes`: the most bytes that the queue may hold | [`a_full_queue_refuses`] | `IgnoresQueueLimits` |
+//! | `Target::max_class_bytes`: the most bytes that all queues of the class may hold | [`a_full_class_refuses`] | `IgnoresClassLimits` |
+//! | What finds no room … in its class … MUST … make others leave | [`a_class_makes_room_in_itself`] | `EvictsForAClassFromItsQueue` |
 //! | What finds no room … MUST … make others leave: the oldest | [`the_oldest_make_room`] | `DropsTheNewerHalf` |
 //! | … be dropped | [`the_newest_is_dropped`] | `RefusesTheNewest` |
 //! | … make others leave: those with a later one of their key | [`of_each_key_the_latest_stays`] | `ForgetsKeys` |
@@ -95,10 +97,11 @@ pub use offsets::{
     trim_forgets_what_is_below, trim_never_goes_back,
 };
 pub use overflow::{
-    a_batch_is_as_durable_as_its_highest_target, a_full_queue_refuses, drops_survive_a_crash,
-    lower_classes_make_room_first, nothing_leaves_for_a_refused_batch, of_each_key_the_latest_stays,
-    the_newest_is_dropped, the_oldest_make_room, what_is_dropped_is_told,
-    what_is_refused_makes_no_room_for_others, what_made_room_is_not_settled,
+    a_batch_is_as_durable_as_its_highest_target, a_class_makes_room_in_itself, a_full_class_refuses,
+    a_full_queue_refuses, drops_survive_a_crash, lower_classes_make_room_first,
+    nothing_leaves_for_a_refused_batch, of_each_key_the_latest_stays, the_newest_is_dropped,
+    the_oldest_make_room, what_is_dropped_is_told, what_is_refused_makes_no_room_for_others,
+    what_made_room_is_not_settled,
 };
 pub use read::{
     a_closed_store_refuses, a_large_entry_is_read_alone, a_read_keeps_to_its_limit,
@@ -118,7 +121,7 @@ pub struct Capabilities {
     /// The most bytes that a store without a waiting entry may hold more than a new one does: the part of a log that
     /// is being written to, for instance. Cases write several times as much.
     pub slack_bytes: u64,
-    /// Whether the store heeds [`Overflow`](crate::Overflow) policies and the byte limits of queues; one that does not
+    /// Whether the store heeds [`Overflow`](crate::Overflow) policies and the byte limits of queues and classes; one that does not
     /// refuses.
     pub overflow: bool,
 }
@@ -136,7 +139,7 @@ impl Capabilities {
         Self { durability, slack_bytes, overflow: false }
     }
 
-    /// Claims that overflow policies and the limits of queues are heeded.
+    /// Claims that overflow policies and the limits of queues and classes are heeded.
     #[must_use]
     pub const fn with_overflow(mut self) -> Self {
         self.overflow = true;
@@ -251,6 +254,8 @@ macro_rules! __message_store_cases {
             what_is_not_stored_is_counted,
             accounts_survive_reopening,
             a_full_queue_refuses,
+            a_full_class_refuses,
+            a_class_makes_room_in_itself,
             the_oldest_make_room,
             the_newest_is_dropped,
             of_each_key_the_latest_stays,

@@ -95,8 +95,58 @@ pub async fn a_full_queue_refuses(harness: &impl StoreHarness) {
     check(&account(&store, &a), 4, 4, &[]);
 }
 
-/// > What finds no room in its queue or in the store MUST be refused, be dropped, or make others leave, as its target's
-/// > [`Overflow`] says; a store that cannot do that refuses, see its documentation.
+/// > The most bytes that all queues of the queue's class may hold together when this entry is added, for stores that limit
+/// > classes; `None` is as much as the store has.
+///
+/// # Cancel safety
+/// Not cancel-safe: a case dropped half way has checked nothing.
+pub async fn a_full_class_refuses(harness: &impl StoreHarness) {
+    let Some(store) = open(harness, "a_full_class_refuses").await else { return };
+    let (a, b) = (queue("a"), queue("b"));
+    let of_class = |queue: &QueueId, overflow| target(queue, overflow).with_max_class_bytes(THREE);
+    put_each(&store, &of_class(&urgent(), Overflow::Refuse), &["1", "2"]).await;
+    put_each(&store, &of_class(&a, Overflow::Refuse), &["1", "2"]).await;
+    put_each(&store, &of_class(&b, Overflow::Refuse), &["3"]).await;
+    for overflow in [Overflow::Refuse, Overflow::DropLowestPriority, per_key()] {
+        let refused = store.append(vec![small("4", &[of_class(&b, overflow.clone())])], Durability::Written);
+        let error = refused.refusal();
+        assert!(matches!(error, Some(StoreError::ClassFull { .. })), "{error:?} for {overflow}");
+    }
+    put_each(&store, &of_class(&b, Overflow::DropNewest), &["5"]).await;
+    assert_eq!((names(&store, &a).await.len(), names(&store, &b).await.len()), (2, 1));
+    store.trim(&a, 1).expect("trimming succeeds");
+    put_each(&store, &of_class(&b, Overflow::Refuse), &["6"]).await;
+    assert_eq!(names(&store, &b).await, ["3", "6"], "what has left its class makes room");
+    check(&account(&store, &b), 3, 2, &[(DropCause::OverflowNewest, 1)]);
+}
+
+/// > What finds no room in its queue, in its class or in the store MUST be refused, be dropped, or make others leave, as its
+/// > target's [`Overflow`] says; a store that cannot do that refuses, see its documentation.
+///
+/// In a class it is other queues of the class that make room, before the queue that needs it.
+///
+/// # Cancel safety
+/// Not cancel-safe: a case dropped half way has checked nothing.
+pub async fn a_class_makes_room_in_itself(harness: &impl StoreHarness) {
+    let Some(store) = open(harness, "a_class_makes_room_in_itself").await else { return };
+    let (a, b, other) = (queue("a"), queue("b"), urgent());
+    put_each(&store, &target(&other, Overflow::DropOldest), &["1", "2"]).await;
+    put_each(&store, &target(&a, Overflow::DropOldest), &["1", "2"]).await;
+    let limited = target(&b, Overflow::DropOldest).with_max_class_bytes(THREE);
+    put_each(&store, &limited, &["3", "4", "5", "6"]).await;
+    assert_eq!(names(&store, &a).await.len(), 0, "other queues make room first");
+    assert_eq!(names(&store, &b).await, ["4", "5", "6"], "then it is the queue's own turn");
+    check(&account(&store, &other), 2, 2, &[]);
+    check(&account(&store, &a), 2, 0, &[(DropCause::OverflowOldest, 2)]);
+    check(&account(&store, &b), 4, 3, &[(DropCause::OverflowOldest, 1)]);
+    let superseding = target(&b, per_key()).with_max_class_bytes(THREE);
+    store.trim(&b, 4).expect("trimming succeeds");
+    put_each(&store, &superseding, &["x1", "y1", "x2", "x3"]).await;
+    assert_eq!(names(&store, &b).await, ["y1", "x2", "x3"]);
+}
+
+/// > What finds no room in its queue, in its class or in the store MUST be refused, be dropped, or make others leave, as its
+/// > target's [`Overflow`] says; a store that cannot do that refuses, see its documentation.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -112,8 +162,8 @@ pub async fn the_oldest_make_room(harness: &impl StoreHarness) {
     check(&account(&store, &a), 9, 3, &[(DropCause::OverflowOldest, 6)]);
 }
 
-/// > What finds no room in its queue or in the store MUST be refused, be dropped, or make others leave, as its target's
-/// > [`Overflow`] says; a store that cannot do that refuses, see its documentation.
+/// > What finds no room in its queue, in its class or in the store MUST be refused, be dropped, or make others leave, as its
+/// > target's [`Overflow`] says; a store that cannot do that refuses, see its documentation.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
@@ -131,8 +181,8 @@ pub async fn the_newest_is_dropped(harness: &impl StoreHarness) {
     check(&account(&store, &a), 6, 3, &[(DropCause::OverflowNewest, 3)]);
 }
 
-/// > What finds no room in its queue or in the store MUST be refused, be dropped, or make others leave, as its target's
-/// > [`Overflow`] says; a store that cannot do that refuses, see its documentation.
+/// > What finds no room in its queue, in its class or in the store MUST be refused, be dropped, or make others leave, as its
+/// > target's [`Overflow`] says; a store that cannot do that refuses, see its documentation.
 ///
 /// # Cancel safety
 /// Not cancel-safe: a case dropped half way has checked nothing.
