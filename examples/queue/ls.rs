@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use edge_core::QueueState;
+use edge_core::{Account, QueueState};
 use edge_store::{Inspection, Lost, Recovery};
 use serde_json::{Map, Value, json};
 
@@ -32,6 +32,13 @@ fn table(inspection: &Inspection, out: &mut impl Write) -> std::io::Result<()> {
     let entries: u64 = queues.iter().map(QueueState::len).sum();
     let segments = inspection.segments().len();
     writeln!(out, "{entries} entries in {segments} segments, {} bytes", inspection.usage().used_bytes)?;
+    for Account { queue, route, dropped, .. } in inspection.accounts() {
+        let causes: Vec<_> =
+            dropped.iter().map(|(cause, entries)| format!("{entries} {}", cause.name())).collect();
+        if !causes.is_empty() {
+            writeln!(out, "dropped so far of {queue} by {route}: {}", causes.join(", "))?;
+        }
+    }
     let Recovery { damage, lost, removed, .. } = inspection.recovery();
     for damage in damage {
         let (file, position, bytes) = (damage.file.display(), damage.position, damage.bytes);
@@ -56,6 +63,7 @@ fn machine(inspection: &Inspection, out: &mut impl Write) -> std::io::Result<()>
         })
         .collect();
     let mut value = json!({ "queues": queues, "segments": segments, "bytes": inspection.usage().used_bytes });
+    value["accounts"] = inspection.accounts().iter().map(account).collect();
     value["recovery"] = recovery(inspection.recovery());
     writeln!(out, "{value}")
 }
@@ -71,6 +79,19 @@ fn queue(state: &QueueState) -> Value {
         "head": state.head,
         "next": state.next,
         "routes": routes,
+    })
+}
+
+fn account(account: &Account) -> Value {
+    let dropped: Map<String, Value> =
+        account.dropped.iter().map(|(cause, entries)| (cause.name().to_owned(), json!(entries))).collect();
+    json!({
+        "queue": account.queue.to_string(),
+        "route": account.route.as_str(),
+        "accepted": account.accepted,
+        "delivered": account.delivered,
+        "stored": account.stored,
+        "dropped": dropped,
     })
 }
 

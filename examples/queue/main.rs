@@ -46,7 +46,7 @@ use words::Words;
 const USAGE: &str = "\
 usage:
   queue ls [--json] DIR
-      the queues: how much waits, by route; the segments and their bytes
+      the queues: how much waits, by route; the segments and their bytes; what was dropped, and why
   queue peek [--json] [--from OFFSET] [--count N] DIR QUEUE
       the oldest messages of a queue, 10 unless told; with --json one object a line
   queue export DIR [QUEUE]

@@ -40,7 +40,9 @@ pub(crate) fn run(words: &Words, now: Timestamp, out: &mut impl Write) -> Result
     };
     if words.has("--dry-run") {
         let states = open::inspect(dir)?.queues();
-        for (grave, home) in pairs(&states, endpoint)? {
+        let pairs = pairs(&states, endpoint)?;
+        say_when_none(&pairs, out)?;
+        for (grave, home) in pairs {
             let waiting = states.iter().find(|state| state.queue == grave).map_or(0, QueueState::len);
             writeln!(out, "{home}: {waiting} dead letters would be given back").map_err(written)?;
         }
@@ -68,7 +70,9 @@ pub(crate) fn run(words: &Words, now: Timestamp, out: &mut impl Write) -> Result
     let runtime = Builder::new_current_thread().build().map_err(|error| format!("no runtime: {error}"))?;
     runtime.block_on(async {
         let mut end = End::Fine;
-        for (grave, home) in pairs(&store.queues(), endpoint)? {
+        let pairs = pairs(&store.queues(), endpoint)?;
+        say_when_none(&pairs, out)?;
+        for (grave, home) in pairs {
             let done = replay(&store, &grave, &home, time_to_live, now).await;
             let done = done.map_err(|error| format!("{grave}: {}", Report(&error)))?;
             let Replayed { moved, expired, damaged } = done;
@@ -85,6 +89,10 @@ pub(crate) fn run(words: &Words, now: Timestamp, out: &mut impl Write) -> Result
         store.close().await.map_err(|error| Report(&error).to_string())?;
         Ok(end)
     })
+}
+
+fn say_when_none(pairs: &[(QueueId, QueueId)], out: &mut impl Write) -> Result<(), String> {
+    if pairs.is_empty() { writeln!(out, "there are no dead letters").map_err(written) } else { Ok(()) }
 }
 
 /// Returns the queues that hold dead letters, each with the queue they came from.

@@ -106,6 +106,32 @@ async fn ls_shows_what_waits_where() {
 }
 
 #[tokio::test]
+async fn ls_tells_what_was_dropped_and_why() {
+    let dir = filled().await;
+    let path = dir.path().to_str().unwrap();
+    let store = opened(dir.path());
+    store.settle(&queue("local"), 0..1, &[(0, DropCause::Refused)]).unwrap();
+    store.close().await.unwrap();
+    let (_, text) = ran(&["ls", path]);
+    assert!(text.contains("dropped so far of local@3 by telemetry: 1 refused\n"), "{text}");
+    let (_, text) = ran(&["ls", path, "--json"]);
+    let value: Value = serde_json::from_str(&text).unwrap();
+    let accounts = value["accounts"].as_array().unwrap();
+    let local = accounts.iter().find(|account| account["queue"] == "local@3").unwrap();
+    assert_eq!((&local["accepted"], &local["dropped"]["refused"]), (&2.into(), &1.into()));
+}
+
+#[test]
+fn nothing_to_replay_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    drop(opened(dir.path()));
+    for words in [&["replay-dead-letters", path][..], &["replay-dead-letters", "--dry-run", path]] {
+        assert_eq!(ran(words), (End::Fine, "there are no dead letters\n".into()));
+    }
+}
+
+#[tokio::test]
 async fn peek_shows_messages_and_reasons() {
     let dir = filled().await;
     let path = dir.path().to_str().unwrap();
