@@ -24,9 +24,13 @@ pub struct TransportLimits {
     pub max_connect_bytes: usize,
     /// The most bytes of any other packet that is not a message.
     pub max_control_bytes: usize,
-    /// The most messages of one connection that wait for a receipt; one read more may come on top.
+    /// The most messages of one connection that wait for a receipt, where a change of subscriptions counts as a message
+    /// too; beyond it nothing more is read.
+    ///
+    /// Over MQTT the messages of one read of 64 KiB may come on top. Over AMQP one batch may, and a batch of more
+    /// messages than this is refused.
     pub max_unacknowledged_messages: usize,
-    /// The most bytes of one connection that wait for a receipt; one read or one message more may come on top.
+    /// The most bytes of one connection that wait for a receipt; what may come on top is the same, or one message.
     pub max_unacknowledged_bytes: usize,
     /// The most deliveries to one connection that wait for the client's answer.
     pub max_deliveries: usize,
@@ -49,7 +53,14 @@ pub struct TransportLimits {
     /// The most bytes of an answer to a direct method; a larger one is no answer.
     pub max_method_answer_bytes: usize,
     /// The most bytes of packets that have arrived in part, over all connections of clients that were let in.
+    ///
+    /// The bodies of HTTP requests get only half of it, so that requests, of which anybody can make many at a time, leave
+    /// memory to who has a connection.
     pub max_partial_bytes: usize,
+    /// The most bytes of messages that one AMQP connection has in part; the link that brings more is detached.
+    ///
+    /// One message at a time may always arrive in part. An MQTT connection never has more than one.
+    pub max_partial_bytes_per_connection: usize,
     /// The most bytes of what has arrived in part, over all connections of clients that were not let in yet.
     pub max_partial_bytes_before_connect: usize,
     /// How long a TLS handshake may take.
@@ -85,6 +96,7 @@ impl Default for TransportLimits {
             max_twin_patch_bytes: 64 << 10,
             max_method_answer_bytes: 128 << 10,
             max_partial_bytes: 64 << 20,
+            max_partial_bytes_per_connection: 2 << 20,
             max_partial_bytes_before_connect: 16 << 20,
             handshake_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(30),

@@ -27,6 +27,7 @@ struct Inner {
     limits: TransportLimits,
     connections: AtomicUsize,
     partial: Arc<Budget>,
+    requests: Arc<Budget>,
     partial_before_connect: Arc<Budget>,
     pool: Pool,
 }
@@ -38,6 +39,7 @@ impl Resources {
         Self(Arc::new(Inner {
             connections: AtomicUsize::new(0),
             partial: Budget::new(limits.max_partial_bytes),
+            requests: Budget::new(limits.max_partial_bytes / 2),
             partial_before_connect: Budget::new(limits.max_partial_bytes_before_connect),
             pool: Pool::default(),
             limits,
@@ -75,6 +77,11 @@ impl Resources {
 
     pub(crate) fn partial(&self) -> Share {
         Share::of(&self.0.partial)
+    }
+
+    /// Returns what the body of a request takes in addition, which bounds all requests together.
+    pub(crate) fn requests(&self) -> Share {
+        Share::of(&self.0.requests)
     }
 
     /// Lends buffers for one turn of one connection.

@@ -191,6 +191,7 @@ impl ServerConnection {
         let Some(client) = self.clients.get_mut(&who) else { return };
         client.feeds = client.feeds.union(feeds);
         client.awaited.push_back(Awaited::Feeds);
+        self.waiting_messages += 1;
         self.outputs.push_back(Output::Subscribe { who, feeds });
     }
 
@@ -198,6 +199,7 @@ impl ServerConnection {
         let Some(client) = self.clients.get_mut(&who) else { return };
         client.feeds = client.feeds.without(feeds);
         client.awaited.push_back(Awaited::Feeds);
+        self.waiting_messages += 1;
         self.outputs.push_back(Output::Unsubscribe { who, feeds });
     }
 
@@ -287,14 +289,20 @@ impl ServerConnection {
         let Some(link) = self.links.remove(&key) else { return false };
         self.backlog.remove(&key);
         self.gathering.remove(&key);
-        if let Way::Out { queue, .. } = link.way {
-            for queued in queue {
-                match queued.delivery {
-                    Some((delivery, who, bytes)) => {
-                        self.forget_delivery(who, bytes);
-                        drop(delivery);
+        match link.way {
+            Way::In { incoming, .. } => {
+                let gathered = incoming.map_or(0, |incoming| incoming.bytes.capacity());
+                self.gathered_bytes = self.gathered_bytes.saturating_sub(gathered);
+            }
+            Way::Out { queue, .. } => {
+                for queued in queue {
+                    match queued.delivery {
+                        Some((delivery, who, bytes)) => {
+                            self.forget_delivery(who, bytes);
+                            drop(delivery);
+                        }
+                        None => self.urgent_bytes -= queued.bytes.len(),
                     }
-                    None => self.urgent_bytes -= queued.bytes.len(),
                 }
             }
         }

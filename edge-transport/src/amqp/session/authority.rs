@@ -147,6 +147,7 @@ impl ServerConnection {
                         let lost = std::mem::take(&mut client.twins);
                         if !feeds.is_empty() {
                             client.awaited.push_back(super::Awaited::Feeds);
+                            self.waiting_messages += 1;
                             self.outputs.push_back(Output::Subscribe { who, feeds });
                         }
                         // The earlier session answers no more.

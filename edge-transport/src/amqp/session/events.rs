@@ -50,10 +50,12 @@ impl ServerConnection {
         if let Some(client) = self.clients.remove(&who) {
             self.waiting_twins = self.waiting_twins.saturating_sub(client.twins.len());
             for awaited in client.awaited {
-                if let Awaited::Messages { count, bytes, .. } = awaited {
-                    self.waiting_messages = self.waiting_messages.saturating_sub(count);
-                    self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
-                }
+                let (count, bytes) = match awaited {
+                    Awaited::Messages { count, bytes, .. } => (count, bytes),
+                    Awaited::Feeds => (1, 0),
+                };
+                self.waiting_messages = self.waiting_messages.saturating_sub(count);
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
             }
         }
         // What it asked the gateway for while it was there is not answered any more.

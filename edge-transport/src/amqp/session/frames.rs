@@ -21,21 +21,18 @@ impl ServerConnection {
         }
         self.heard = now;
         let kept = std::mem::take(&mut self.partial);
-        let used = if kept.is_empty() {
+        if kept.is_empty() {
             let used = self.decode(now, bytes, scratch);
+            self.publish(scratch);
             self.keep(now, bytes.get(used..).unwrap_or_default().to_vec(), true);
-            used
         } else {
             let mut all = kept;
             all.extend_from_slice(bytes);
             let used = self.decode(now, &all, scratch);
+            self.publish(scratch);
             all.drain(..used.min(all.len()));
             all.shrink_to_fit();
             self.keep(now, all, used > 0);
-            used
-        };
-        if used > 0 {
-            self.publish(scratch);
         }
     }
 
@@ -47,7 +44,9 @@ impl ServerConnection {
         if begins {
             self.partial_since = now;
         }
-        if !self.share.resize(rest.capacity()) {
+        // What is whole and waits its turn is at most one read, while nothing more is read: it takes no memory from others.
+        let in_part = if self.is_busy() { 0 } else { rest.capacity() };
+        if !self.share.resize(in_part) {
             let detail = "no memory is left for what arrives in part";
             return self.violated(now, Violation::new(IncidentKind::Oversize, condition::LIMIT, detail));
         }
@@ -60,7 +59,7 @@ impl ServerConnection {
         loop {
             // What waits for a decision, or for receipts, is looked at afterwards.
             if self.opening.is_some()
-                || self.waiting_twins >= self.limits().max_twin_requests
+                || self.is_busy_with(scratch.messages, scratch.bytes)
                 || matches!(self.phase, Phase::Closing { .. } | Phase::SaslOpening)
             {
                 return used;

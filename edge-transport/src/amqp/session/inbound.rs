@@ -46,7 +46,8 @@ impl ServerConnection {
         }
         let key = (channel, transfer.handle);
         let (max, share) = (self.max_transfer_bytes(), self.resources.partial());
-        let max_token = self.limits().max_connect_bytes;
+        let (max_token, max_gathered) =
+            (self.limits().max_connect_bytes, self.limits().max_partial_bytes_per_connection);
         // A link that the gateway has detached: what was on its way to it is lost with it.
         let Some(link) = self.links.get_mut(&key) else { return Ok(()) };
         let (purpose, credit) = (link.purpose, link.credit);
@@ -57,6 +58,7 @@ impl ServerConnection {
         let mut begun = match incoming.take() {
             Some(begun) => {
                 self.gathering.remove(&key);
+                self.gathered_bytes -= begun.bytes.capacity();
                 begun
             }
             None => {
@@ -93,12 +95,20 @@ impl ServerConnection {
         }
         begun.bytes.extend_from_slice(transfer.payload);
         if transfer.more {
+            let gathered = self.gathered_bytes + begun.bytes.capacity();
+            if gathered > max_gathered && !self.gathering.is_empty() {
+                let detail = "too much has arrived in part on this connection";
+                self.report(None, IncidentKind::Oversize, detail);
+                self.detach(key, condition::LIMIT, detail);
+                return Ok(());
+            }
             if !begun.share.resize(begun.bytes.capacity()) {
                 let detail = "no memory is left for what arrives in part";
                 return Err(Violation::new(IncidentKind::Oversize, condition::LIMIT, detail));
             }
             *incoming = Some(begun);
             self.gathering.insert(key);
+            self.gathered_bytes = gathered;
             return Ok(());
         }
         let Incoming { id, settled, format, bytes, .. } = *begun;
@@ -119,6 +129,11 @@ impl ServerConnection {
             Purpose::Telemetry => match self.telemetry(key, (id, settled, format), payload, scratch) {
                 // The receipt answers it.
                 Ok(()) => return,
+                Err((condition::LIMIT, detail, kind)) => {
+                    let who = self.links.get(&key).and_then(|link| link.who);
+                    self.report(who, kind, detail.clone());
+                    return self.detach(key, condition::LIMIT, &detail);
+                }
                 Err(refused) => Err(refused),
             },
             Purpose::ServiceSend => match self.send_to_device(key, (id, settled), payload, scratch) {
@@ -217,11 +232,16 @@ impl ServerConnection {
                 Body::ManyData(many) => many,
                 _ => return Err(decode(crate::amqp::wire::WireError::Field("a batch"))),
             };
-            let mut reader = Reader::new(many);
+            let (mut reader, max) = (Reader::new(many), self.limits().max_unacknowledged_messages);
             while !reader.is_empty() {
                 if let Value::Described(0x75, raw) = reader.value().map_err(decode)?
                     && let Value::Binary(one) = Reader::new(raw).value().map_err(decode)?
                 {
+                    // A few bytes make a message that takes many times as much.
+                    if messages.len() >= max {
+                        let detail = format!("a batch of more than {max} messages");
+                        return Err((condition::LIMIT, detail, IncidentKind::Oversize));
+                    }
                     messages.push(self.message(who, one, scratch)?);
                 }
             }
@@ -241,8 +261,11 @@ impl ServerConnection {
         else {
             return Err(lost());
         };
+        let size = messages.iter().map(|message| message.size()).sum::<usize>();
         *count += messages.len();
-        *bytes += messages.iter().map(|message| message.size()).sum::<usize>();
+        *bytes += size;
+        scratch.messages += messages.len();
+        scratch.bytes += size;
         all.append(&mut messages);
         if settled {
             self.answered(key, 1);
@@ -345,6 +368,7 @@ impl ServerConnection {
 
     /// Publishes what one read brought, one batch for each identity.
     pub(super) fn publish(&mut self, scratch: &mut Scratch) {
+        (scratch.messages, scratch.bytes) = (0, 0);
         for Batch { who, messages, awaited } in scratch.batches.drain(..) {
             let Some(client) = self.clients.get_mut(&who) else { continue };
             if let Awaited::Messages { count, bytes, .. } = &awaited {
@@ -362,6 +386,7 @@ impl ServerConnection {
             return;
         };
         let Awaited::Messages { ranges, count, bytes } = awaited else {
+            self.waiting_messages = self.waiting_messages.saturating_sub(1);
             if !ok {
                 self.close(now, condition::INTERNAL, "a subscription could not be kept");
             }

@@ -14,12 +14,14 @@
 //! | `requests` | twins and methods |
 //! | `feedback` | what became of cloud-to-device messages |
 //! | `times` | what is too late |
+//! | `ending` | how a connection ends |
 //!
 //! # Source
 //! OASIS AMQP 1.0; Azure IoT Hub, "Communicate with your IoT hub by using the AMQP Protocol"; AMQP Claims-based Security 1.0.
 
 mod attach;
 mod authority;
+mod ending;
 mod events;
 mod feedback;
 mod frames;
@@ -48,7 +50,7 @@ use self::authority::Opening;
 use self::feedback::Feedback;
 pub(crate) use self::feedback::FeedbackAnswer;
 use self::link::{Channel, Link, LinkKey};
-use super::wire::{AmqpError, Close, Performative, condition};
+use super::wire::condition;
 use crate::limits::Share;
 use crate::wire::Outbound;
 use crate::{Resources, TransportLimits};
@@ -133,6 +135,9 @@ pub(crate) struct Scratch {
     arena: BytesMut,
     body: Vec<u8>,
     batches: Vec<Batch>,
+    /// How many messages, and how many bytes of them, are in the batches.
+    messages: usize,
+    bytes: usize,
 }
 
 /// The messages of one identity in one read.
@@ -248,6 +253,8 @@ pub(crate) struct ServerConnection {
     backlog: BTreeSet<LinkKey>,
     /// The links by which a message has arrived in part.
     gathering: BTreeSet<LinkKey>,
+    /// The bytes of what has arrived of them.
+    gathered_bytes: usize,
     /// Whether a policy's token allows sending to devices.
     is_service: bool,
     /// Until when.
@@ -255,7 +262,7 @@ pub(crate) struct ServerConnection {
     feedback: Feedback,
     /// The cloud-to-device messages that the service API has not answered, oldest first.
     sending: VecDeque<(LinkKey, u32, usize)>,
-    /// Messages, and their bytes, that wait for receipts.
+    /// Messages and changes of subscriptions, and the bytes of the messages, that wait for receipts.
     waiting_messages: usize,
     waiting_bytes: usize,
     /// Twin requests that wait for an answer.
@@ -296,6 +303,7 @@ impl ServerConnection {
             links: BTreeMap::new(),
             backlog: BTreeSet::new(),
             gathering: BTreeSet::new(),
+            gathered_bytes: 0,
             is_service: false,
             service_until: None,
             feedback: Feedback::default(),
@@ -313,6 +321,7 @@ impl ServerConnection {
 
     /// Takes note of what has happened.
     pub(crate) fn handle_input(&mut self, now: Instant, input: Input<'_>, scratch: &mut Scratch) {
+        let was_busy = self.is_busy();
         match input {
             Input::Bytes(bytes) => self.feed(now, bytes, scratch),
             Input::End => self.end(now),
@@ -324,22 +333,21 @@ impl ServerConnection {
             }
             Input::Opened(answer) => {
                 self.opened(now, answer);
+                self.close_if_nobody_is_left(now);
                 self.feed(now, &[], scratch);
             }
             Input::Authorized(allowed) => {
                 self.authorized(now, allowed);
+                self.close_if_nobody_is_left(now);
                 self.feed(now, &[], scratch);
             }
             Input::Sent(answer) => self.sent(answer),
             Input::Feedback(answer) => self.feedback(now, answer),
             Input::Resolved { who, ok } => self.resolved(now, who, ok),
-            Input::Event { who, event } => {
-                let was_full = self.waiting_twins >= self.limits().max_twin_requests;
-                self.event(now, who, event);
-                if was_full {
-                    self.feed(now, &[], scratch);
-                }
-            }
+            Input::Event { who, event } => self.event(now, who, event),
+        }
+        if was_busy && !self.is_busy() {
+            self.feed(now, &[], scratch);
         }
         self.flush(now);
         self.ask_for_feedback(now);
@@ -397,9 +405,14 @@ impl ServerConnection {
 
     /// Whether so much waits for the gateway that nothing more is decoded.
     fn is_busy(&self) -> bool {
+        self.is_busy_with(0, 0)
+    }
+
+    /// The same, with messages that wait to be handed to it.
+    fn is_busy_with(&self, messages: usize, bytes: usize) -> bool {
         let limits = self.limits();
-        self.waiting_messages >= limits.max_unacknowledged_messages
-            || self.waiting_bytes >= limits.max_unacknowledged_bytes
+        self.waiting_messages + messages >= limits.max_unacknowledged_messages
+            || self.waiting_bytes + bytes >= limits.max_unacknowledged_bytes
             || self.waiting_twins >= limits.max_twin_requests
     }
 
@@ -448,49 +461,5 @@ impl ServerConnection {
 
     fn report(&mut self, who: Option<u32>, kind: IncidentKind, detail: impl Into<String>) {
         self.outputs.push_back(Output::Report { who, kind, detail: detail.into() });
-    }
-
-    fn violated(&mut self, now: Instant, violation: Violation) {
-        let who = if self.clients.len() == 1 { self.clients.keys().next().copied() } else { None };
-        let Violation { kind, condition, detail } = violation;
-        self.outputs.push_back(Output::Report { who, kind, detail: detail.clone() });
-        self.close(now, condition, &detail);
-    }
-
-    /// Ends the connection with a CLOSE that says why, where the client is so far that it can read one.
-    fn close(&mut self, now: Instant, condition: &str, description: &str) {
-        match self.phase {
-            Phase::Open => {
-                self.end_sessions();
-                let error = Some(AmqpError { condition, description });
-                self.out.frame(0, &Performative::Close(Close { error }));
-            }
-            Phase::Greeting => {
-                self.write_open();
-                let error = Some(AmqpError { condition, description });
-                self.out.frame(0, &Performative::Close(Close { error }));
-            }
-            _ => {}
-        }
-        self.end(now);
-    }
-
-    fn end(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Closing { .. }) {
-            return;
-        }
-        self.phase = Phase::Closing { until: now + LAST_WRITE_TIMEOUT };
-        self.partial = Vec::new();
-        self.share.resize(0);
-        self.opening = None;
-        self.clients.clear();
-        self.channels.clear();
-        self.links.clear();
-        self.backlog.clear();
-        self.gathering.clear();
-        self.sending.clear();
-        self.feedback = Feedback::default();
-        (self.waiting_messages, self.waiting_bytes, self.waiting_twins, self.urgent_bytes) = (0, 0, 0, 0);
-        self.outputs.push_back(Output::Close);
     }
 }

@@ -1,10 +1,12 @@
 //! The core without a socket: whatever comes, it says what to do and never panics.
 
+mod floods;
+
 use edge_core::{Clock, SystemClock};
 use proptest::prelude::*;
 
 use super::*;
-use crate::amqp::wire::{Begin, FrameKind, Open, Protocol, begin_frame, end_frame};
+use crate::amqp::wire::{Begin, Detach, FrameKind, Open, Performative, Protocol, begin_frame, end_frame};
 
 fn greeting() -> Vec<u8> {
     let mut bytes = Protocol::Amqp.header().to_vec();

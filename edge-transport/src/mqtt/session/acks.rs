@@ -29,6 +29,7 @@ pub(super) struct Unacknowledged {
 }
 
 impl Unacknowledged {
+    /// Returns how many messages wait; every other thing that waits counts as one.
     pub(super) fn messages(&self) -> usize {
         self.messages
     }
@@ -50,15 +51,18 @@ impl Unacknowledged {
 
     /// Adds acknowledgements that wait for no receipt; they go out at once when nothing is before them.
     pub(super) fn push_acks(&mut self, acks: usize, out: &mut Outbound) {
+        self.messages += acks;
         self.waiting.push_back(Waiting::Acks(acks));
         self.emit_ready(out);
     }
 
     pub(super) fn push_subscribe(&mut self, id: NonZeroU16, codes: Box<[u8]>) {
+        self.messages += 1;
         self.waiting.push_back(Waiting::Subscribe(id, codes));
     }
 
     pub(super) fn push_unsubscribe(&mut self, id: NonZeroU16) {
+        self.messages += 1;
         self.waiting.push_back(Waiting::Unsubscribe(id));
     }
 
@@ -71,11 +75,16 @@ impl Unacknowledged {
                 self.bytes -= bytes;
                 self.emit(acks, out);
             }
-            Some(Waiting::Acks(acks)) => self.emit(acks, out),
+            Some(Waiting::Acks(acks)) => {
+                self.messages -= acks;
+                self.emit(acks, out);
+            }
             Some(Waiting::Subscribe(packet_id, codes)) => {
+                self.messages -= 1;
                 let _written = out.put(&Packet::SubAck { packet_id, codes: &codes });
             }
             Some(Waiting::Unsubscribe(packet_id)) => {
+                self.messages -= 1;
                 let _written = out.put(&Packet::UnsubAck(packet_id));
             }
             None => {}
@@ -86,6 +95,7 @@ impl Unacknowledged {
     fn emit_ready(&mut self, out: &mut Outbound) {
         while let Some(&Waiting::Acks(acks)) = self.waiting.front() {
             self.waiting.pop_front();
+            self.messages -= acks;
             self.emit(acks, out);
         }
         self.release();

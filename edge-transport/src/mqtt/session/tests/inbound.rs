@@ -151,6 +151,30 @@ fn flow_control_is_not_reading() {
 }
 
 #[test]
+fn all_that_waits_for_a_receipt_stops_reading() {
+    let limits = TransportLimits { max_unacknowledged_messages: 3, ..TransportLimits::default() };
+    let mut bench = Bench::open_with("d", limits);
+    bench.subscribe(1, &[("weather/#", QoS::AtLeastOnce)]);
+    let mut list = FiltersBuf::for_unsubscribe();
+    list.push("weather/#", QoS::AtMostOnce).unwrap();
+    bench.send(&Packet::Unsubscribe { packet_id: 2.try_into().unwrap(), filters: list.as_filters() });
+    assert!(bench.core.wants_bytes());
+    bench.publish("$iothub/methods/res/200/?$rid=1", qos1(3), b"");
+    assert!(!bench.core.wants_bytes());
+    bench.resolve(true);
+    assert!(bench.core.wants_bytes());
+    bench.subscribe(4, &[("weather/#", QoS::AtLeastOnce)]);
+    assert!(!bench.core.wants_bytes());
+    bench.resolve(true);
+    bench.resolve(true);
+    assert_eq!(bench.received().len(), 4);
+    for id in 5..7 {
+        bench.subscribe(id, &[("weather/#", QoS::AtLeastOnce)]);
+        assert!(bench.core.wants_bytes(), "nothing is left over");
+    }
+}
+
+#[test]
 fn a_flood_of_pings_is_not_answered_without_end() {
     let limits = TransportLimits { max_outbound_bytes: 10, ..TransportLimits::default() };
     let mut bench = Bench::open_with("d", limits);
