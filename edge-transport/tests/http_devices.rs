@@ -99,9 +99,16 @@ async fn many_messages_are_one_batch_and_taken_all_or_not_at_all() {
     }
     let one_bad = json!([{"body": ""}, {"body": "*"}]).to_string();
     bench.check(EVENTS, &batch, one_bad.as_bytes(), 400, "ArgumentInvalid").await;
+    let many = |messages: usize| format!("[{}]", vec!["{}"; messages].join(","));
+    bench.check(EVENTS, &batch, many(501).as_bytes(), 400, "ArgumentInvalid").await;
+    let named =
+        json!([{"properties": {"a": "x".repeat(200_000)}}, {"properties": {"a": "x".repeat(200_000)}}]);
+    bench.check(EVENTS, &batch, named.to_string().as_bytes(), 413, "MessageTooLarge").await;
     let large = json!([{"body": "AAAA".repeat(50_000)}, {"body": "AAAA".repeat(50_000)}]).to_string();
     bench.check(EVENTS, &batch, large.as_bytes(), 413, "MessageTooLarge").await;
     assert_eq!(bench.running.gateway.published().len(), 2);
+    assert_eq!(bench.ask(EVENTS, &batch, many(500).as_bytes()).await.status, 204);
+    assert_eq!(bench.running.gateway.batches(), [2, 500]);
 }
 
 #[tokio::test]

@@ -97,7 +97,14 @@ impl From<Refusal> for RestError {
 
 impl From<StoreError> for RestError {
     fn from(error: StoreError) -> Self {
-        ServiceError::Unavailable { source: Box::new(error) }.into()
+        match error {
+            // It will not fit another time either.
+            StoreError::TooLarge { bytes, limit_bytes } => {
+                let [bytes, max] = [bytes, limit_bytes].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+                ServiceError::TooLarge { what: "the message", bytes, max }.into()
+            }
+            error => ServiceError::Unavailable { source: Box::new(error) }.into(),
+        }
     }
 }
 
@@ -156,4 +163,18 @@ pub(super) type Answer = Result<Response, RestError>;
 /// Returns the answer without a body.
 pub(super) fn no_content() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_says_decides_whether_to_try_again() {
+        for (error, status) in
+            [(StoreError::TooLarge { bytes: 2, limit_bytes: 1 }, 413), (StoreError::Closed, 503)]
+        {
+            assert_eq!(RestError::from(error).status, status);
+        }
+    }
 }

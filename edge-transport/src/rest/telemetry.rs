@@ -1,12 +1,15 @@
 //! Messages that devices and modules send, one at a time or many.
 
+use std::fmt;
+
 use axum::http::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use edge_core::service::ServiceError;
 use edge_core::{Message, MessageBuilder, Origin, PortName, Visit};
-use serde::Deserialize;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::call::{Call, parse};
@@ -16,6 +19,37 @@ use crate::iothub::headers;
 
 /// The content type of many messages.
 const BATCH: &str = "application/vnd.microsoft.iothub.json";
+
+/// The most messages of one request. Azure IoT Hub.
+const MAX_ENTRIES: usize = 500;
+
+/// Many messages.
+struct Entries(Vec<Entry>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an array of at most {MAX_ENTRIES} messages")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Entries, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = array.next_element()? {
+                    if entries.len() == MAX_ENTRIES {
+                        return Err(A::Error::invalid_length(MAX_ENTRIES + 1, &self));
+                    }
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_seq(Reader)
+    }
+}
 
 /// One message of many.
 #[derive(Deserialize)]
@@ -39,7 +73,7 @@ pub(super) async fn send(mut call: Call) -> Answer {
         many(&body, &origin, max)?
     } else {
         let body = call.body_within(max).await?;
-        vec![one(&call, &body, &origin, max)?]
+        vec![one(&call, &body, &origin, max)?.0]
     };
     taken(&mut *visit, batch).await
 }
@@ -55,7 +89,7 @@ fn is_batch(call: &Call) -> bool {
     kind.and_then(|kind| kind.split(';').next()).is_some_and(|kind| kind.trim().eq_ignore_ascii_case(BATCH))
 }
 
-fn one(call: &Call, body: &[u8], origin: &Origin, max: usize) -> Result<Message, RestError> {
+fn one(call: &Call, body: &[u8], origin: &Origin, max: usize) -> Result<Weighed, RestError> {
     let (mut builder, mut found) = (MessageBuilder::new(""), PropertiesRead::default());
     for (name, value) in &call.headers {
         headers::read(name.as_str(), Some(&headers::text(value.as_bytes())), &mut builder, &mut found);
@@ -64,7 +98,7 @@ fn one(call: &Call, body: &[u8], origin: &Origin, max: usize) -> Result<Message,
 }
 
 fn many(body: &Bytes, origin: &Origin, max: usize) -> Result<Vec<Message>, RestError> {
-    let entries: Vec<Entry> = parse(body)?;
+    let Entries(entries) = parse(body)?;
     if entries.is_empty() {
         return Err(RestError::invalid("the batch is empty"));
     }
@@ -91,14 +125,13 @@ fn many(body: &Bytes, origin: &Origin, max: usize) -> Result<Vec<Message>, RestE
                 headers::property(name, text.as_deref(), &mut builder, &mut found);
             }
         }
-        let message = if entry.base64_encoded.unwrap_or(true) {
+        let (message, size) = if entry.base64_encoded.unwrap_or(true) {
             let body = STANDARD.decode(entry.body.as_bytes());
             let body = body.map_err(|error| RestError::invalid(format!("a body is no base64: {error}")))?;
             finish(builder, found, &body, origin, max)?
         } else {
             finish(builder, found, entry.body.as_bytes(), origin, max)?
         };
-        let size = message.body().len();
         let Some(rest) = left.checked_sub(size) else { return Err(too_large(max.saturating_add(size), max)) };
         left = rest;
         batch.push(message);
@@ -106,13 +139,16 @@ fn many(body: &Bytes, origin: &Origin, max: usize) -> Result<Vec<Message>, RestE
     Ok(batch)
 }
 
+/// A message, and its bytes as limits count them: the body, and the properties that the client gave it.
+type Weighed = (Message, usize);
+
 fn finish(
     mut builder: MessageBuilder,
     found: PropertiesRead,
     body: &[u8],
     origin: &Origin,
     max: usize,
-) -> Result<Message, RestError> {
+) -> Result<Weighed, RestError> {
     let bytes = found.bytes + body.len();
     if bytes > max {
         return Err(too_large(bytes, max));
@@ -124,7 +160,7 @@ fn finish(
         .transpose()
         .map_err(|error| RestError::invalid(format!("iothub-outputname: {error}")))?;
     origin.stamp(&mut builder, output.as_ref());
-    Ok(builder.finish(&mut BytesMut::new(), body))
+    Ok((builder.finish(&mut BytesMut::new(), body), bytes))
 }
 
 fn too_large(bytes: usize, max: usize) -> RestError {
