@@ -127,6 +127,19 @@ async fn a_poison_message_is_found_and_the_rest_passes_in_order() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_halved_for_too_long_is_handed_back_with_what_is_known() {
+    let server = HttpServer::start(None).await;
+    server.judge(|_| Some((400, Vec::new(), "no")));
+    let upstream = open(options(&server).send_time(Duration::ZERO));
+    for _ in 0..2 {
+        let outcomes = upstream.send(&batch(0..8)).await.unwrap();
+        assert!(matches!(outcomes[0], Outcome::Rejected { .. }), "the first one is known");
+        assert_eq!(outcomes[1..], vec![Outcome::Released; 7]);
+    }
+    assert_eq!(server.state.arrived.lock().unwrap().len(), 8, "batches of 8, 4, 2 and 1, twice");
+}
+
+#[tokio::test]
 async fn what_is_too_large_is_split() {
     let server = HttpServer::start(None).await;
     server.judge(|arrival| (arrival.messages().len() > 2).then(|| (413, Vec::new(), "")));

@@ -14,7 +14,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Headers;
 use super::reply::{Verdict, judge};
@@ -25,6 +25,12 @@ use crate::upstream::dial::{self, DialError, Stream};
 const MAX_SAID_BYTES: usize = 4096;
 /// How much of an answer's body is read and passed over, so that the connection can be kept.
 const MAX_SKIPPED_BYTES: usize = 64 << 10;
+
+/// Returns what time it is.
+#[expect(clippy::disallowed_methods, reason = "a driver is where time is read")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
 
 /// A request to make.
 pub(super) struct Exchange {

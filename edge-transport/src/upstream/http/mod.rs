@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 pub use options::{HttpFormat, HttpFormatError, HttpLogin, HttpUpstreamOptions};
 
 use super::{UpstreamTlsError, tls};
-use driver::{Client, Exchange};
+use driver::{Client, Exchange, now};
 use reply::Verdict;
 
 /// Why an HTTP upstream cannot be made.
@@ -71,7 +71,8 @@ pub enum HttpUpstreamError {
 /// | 401, 403, 407 | for later: the gateway's credentials are refused |
 /// | 3xx, 404, 405, 410, 421, 426 | for later: the address is wrong, and no fault of the messages |
 ///
-/// A batch is halved in order, so messages arrive in order.
+/// A batch is halved in order, so messages arrive in order. When that takes longer than the
+/// [send time](HttpUpstreamOptions::send_time), what is known is handed back, and the rest of the batch is for later.
 ///
 /// # Examples
 /// ```
@@ -148,9 +149,13 @@ impl Endpoint for HttpUpstream {
 
     async fn send(&self, batch: &[Stored]) -> Result<Vec<Outcome>, EndpointError> {
         let mut client = self.client.lock().await;
+        let started = now();
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut left: VecDeque<Range<usize>> = std::iter::once(0..batch.len()).collect();
         while let Some(range) = left.pop_front() {
+            if !outcomes.is_empty() && now() - started >= self.options.send_time {
+                break;
+            }
             let Some(part) = batch.get(range.clone()).filter(|part| !part.is_empty()) else { continue };
             match self.post(&mut client, part).await {
                 Ok(Verdict::Taken) => outcomes.extend(part.iter().map(|_| Outcome::Accepted)),

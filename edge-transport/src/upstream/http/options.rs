@@ -122,6 +122,7 @@ impl fmt::Debug for HttpLogin {
 /// | bytes of messages in a request | 1 MiB |
 /// | time to connect | 10 s |
 /// | time for an answer | 30 s |
+/// | send time | 60 s |
 ///
 /// # Examples
 /// ```
@@ -148,6 +149,7 @@ pub struct HttpUpstreamOptions {
     pub(super) batch_bytes: usize,
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
+    pub(super) send_time: Duration,
     pub(super) key_prefix: String,
 }
 
@@ -166,6 +168,7 @@ impl HttpUpstreamOptions {
             batch_bytes: 1 << 20,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
+            send_time: Duration::from_secs(60),
             key_prefix: String::new(),
         }
     }
@@ -239,6 +242,16 @@ impl HttpUpstreamOptions {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets after how long no further part of a halved batch is posted, once the outcome of one message is known.
+    ///
+    /// It must leave time for one more request within the time that the hub gives a send: what a send that takes too
+    /// long has found out is lost, and all of it is posted again.
+    #[must_use]
+    pub fn send_time(mut self, time: Duration) -> Self {
+        self.send_time = time;
         self
     }
 
