@@ -137,6 +137,42 @@ async fn a_connection_cut_after_puback_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_message_that_the_broker_hangs_up_on_is_refused_and_the_rest_passes() {
+    for version in [MqttVersion::V5, MqttVersion::V311] {
+        let broker = Broker::start(version == MqttVersion::V5).await;
+        *broker.state.poison.lock().unwrap() = Some("5".into());
+        let upstream = open(options(&broker, version));
+        let (mut left, mut refusals, mut sends) = (batch(0..20), 0, 0);
+        // As the hub does: what is accepted is gone, and what is refused three times is set aside.
+        while !left.is_empty() {
+            sends += 1;
+            assert!(sends < 30, "{} messages never arrive", left.len());
+            let Ok(outcomes) = upstream.send(&left).await else { continue };
+            let accepted = outcomes.iter().take_while(|outcome| **outcome == Outcome::Accepted).count();
+            left.drain(..accepted);
+            if let Some(Outcome::Rejected { reason }) = outcomes.get(accepted) {
+                assert_eq!(left[0].message.body(), b"5");
+                assert!(reason.contains("sent alone"), "{reason}");
+                refusals += 1;
+                if refusals == 3 {
+                    left.remove(0);
+                }
+            }
+        }
+        let mut seen = text(&broker.bodies());
+        seen.dedup();
+        let expected: Vec<_> = (0..20).filter(|number| *number != 5).map(|n| n.to_string()).collect();
+        let mut first_seen: Vec<String> = Vec::new();
+        for body in seen {
+            if !first_seen.contains(&body) {
+                first_seen.push(body);
+            }
+        }
+        assert_eq!(first_seen, expected, "all the others have arrived, in order");
+    }
+}
+
+#[tokio::test]
 async fn an_interruption_keeps_what_was_answered() {
     let broker = Broker::start(true).await;
     *broker.state.cut.lock().unwrap() = Some(("2".into(), Cut::AfterPuback));

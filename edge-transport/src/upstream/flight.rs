@@ -27,6 +27,14 @@ struct Batch {
     next: usize,
     /// Whether to send no more of it, since one that is to be sent again must not be overtaken.
     held: bool,
+    /// The place of a message that is to be in flight alone.
+    alone: Option<usize>,
+}
+
+impl Batch {
+    fn is_known(&self, at: usize) -> bool {
+        self.outcomes.get(at).is_some_and(Option::is_some)
+    }
 }
 
 impl Flight {
@@ -36,10 +44,10 @@ impl Flight {
         Self { window, patience, last_id: 0, sent: VecDeque::new(), since: None, batch: None }
     }
 
-    /// Begins a batch; the one before must be done.
-    pub(super) fn begin(&mut self, messages: Vec<Message>) {
+    /// Begins a batch, with nothing in flight beside the message at the place `alone`; the one before must be done.
+    pub(super) fn begin(&mut self, messages: Vec<Message>, alone: Option<usize>) {
         let outcomes = vec![None; messages.len()];
-        self.batch = Some(Batch { messages, outcomes, next: 0, held: false });
+        self.batch = Some(Batch { messages, outcomes, next: 0, held: false, alone });
     }
 
     /// Returns whether a batch is under way.
@@ -50,7 +58,9 @@ impl Flight {
     /// Returns the message to send now with the packet identifier for it, if the window has room.
     pub(super) fn sendable(&self) -> Option<(u16, &Message)> {
         let batch = self.batch.as_ref().filter(|batch| !batch.held)?;
-        if self.sent.len() >= self.window {
+        let alone = batch.alone.is_some_and(|at| batch.next >= at && !batch.is_known(at));
+        let window = if alone { 1 } else { self.window };
+        if self.sent.len() >= window {
             return None;
         }
         let mut id = self.last_id;
@@ -110,6 +120,28 @@ impl Flight {
         self.sent.iter_mut().for_each(|(_, place)| *place = None);
     }
 
+    /// Returns the first message of the batch that has no outcome, and whether nothing else is in flight; `None` when it
+    /// was not sent.
+    pub(super) fn first_unanswered(&self) -> Option<(&Message, bool)> {
+        let batch = self.batch.as_ref()?;
+        let first = batch.outcomes.iter().position(Option::is_none)?;
+        let is_sent = self.sent.iter().any(|(_, place)| *place == Some(first));
+        batch.messages.get(first).filter(|_| is_sent).map(|message| (message, self.sent.len() == 1))
+    }
+
+    /// Takes the loss of the connection for a refusal of that message.
+    pub(super) fn refuse_first(&mut self, reason: String) {
+        let Some(batch) = &mut self.batch else { return };
+        if let Some(outcome) = batch.outcomes.iter_mut().find(|outcome| outcome.is_none()) {
+            *outcome = Some(Outcome::Rejected { reason });
+        }
+    }
+
+    /// Returns whether the message at this place of the batch has its outcome.
+    pub(super) fn is_known(&self, at: usize) -> bool {
+        self.batch.as_ref().is_some_and(|batch| batch.is_known(at))
+    }
+
     /// Ends the batch where it is, and returns what is known: the outcomes up to the first message without one.
     ///
     /// What was answered after that one is sent again with it, so that nothing is overtaken. `None` when nothing is
@@ -141,7 +173,7 @@ mod tests {
 
     fn flight(window: u16, messages: usize) -> Flight {
         let mut flight = Flight::new(window, Duration::from_secs(30));
-        flight.begin(vec![Message::builder(&Source::telemetry()).build(); messages]);
+        flight.begin(vec![Message::builder(&Source::telemetry()).build(); messages], None);
         flight
     }
 
@@ -180,8 +212,29 @@ mod tests {
         let released = Outcome::Released;
         let expected = vec![Outcome::Accepted, released.clone(), released.clone(), released];
         assert_eq!(flight.interrupt(), Some(expected));
-        flight.begin(vec![Message::builder(&Source::telemetry()).build()]);
+        flight.begin(vec![Message::builder(&Source::telemetry()).build()], None);
         assert_eq!(flight.interrupt(), None, "nothing is known");
+    }
+
+    #[test]
+    fn a_suspect_is_alone_until_it_is_answered() {
+        let now = Instant::now();
+        let mut flight = Flight::new(4, Duration::from_secs(30));
+        flight.begin(vec![Message::builder(&Source::telemetry()).build(); 5], Some(2));
+        assert_eq!(flight.first_unanswered(), None, "nothing is sent");
+        assert_eq!(send_all(&mut flight, now), [1, 2]);
+        assert!(flight.first_unanswered().is_some_and(|(_, alone)| !alone));
+        flight.answered(1, Outcome::Accepted, now);
+        assert_eq!(send_all(&mut flight, now).len(), 0, "one is still before it");
+        flight.answered(2, Outcome::Accepted, now);
+        assert_eq!(send_all(&mut flight, now), [3]);
+        assert!(flight.first_unanswered().is_some_and(|(_, alone)| alone));
+        flight.answered(3, Outcome::Accepted, now);
+        assert_eq!(send_all(&mut flight, now), [4, 5]);
+        flight.refuse_first("hung up".into());
+        let mut outcomes = vec![Outcome::Accepted; 3];
+        outcomes.extend([Outcome::Rejected { reason: "hung up".into() }, Outcome::Released]);
+        assert_eq!(flight.interrupt(), Some(outcomes));
     }
 
     #[test]
@@ -203,7 +256,7 @@ mod tests {
         let mut flight = flight(3, 2);
         send_all(&mut flight, now);
         flight.abandon();
-        flight.begin(vec![Message::builder(&Source::telemetry()).build(); 2]);
+        flight.begin(vec![Message::builder(&Source::telemetry()).build(); 2], None);
         assert_eq!(send_all(&mut flight, now), [3], "one place is left in the window");
         flight.answered(1, Outcome::Rejected { reason: "old".into() }, now);
         assert_eq!(send_all(&mut flight, now), [4]);

@@ -18,6 +18,7 @@ pub(crate) mod http;
 mod jobs;
 pub(crate) mod mqtt;
 pub mod ndjson;
+mod suspects;
 mod tasks;
 mod tls;
 mod url;

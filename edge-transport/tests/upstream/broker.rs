@@ -40,6 +40,8 @@ pub struct State {
     pub reasons: Mutex<Vec<(Bytes, u8)>>,
     /// Cuts the connection once, at the message with this body.
     pub cut: Mutex<Option<(Bytes, Cut)>>,
+    /// Hangs up whenever the message with this body comes.
+    pub poison: Mutex<Option<Bytes>>,
     /// Whom it lets in; `None` is everybody.
     pub login: Mutex<Option<(String, String)>>,
     pub welcome: Mutex<Welcome>,
@@ -76,6 +78,7 @@ impl Broker {
             mode: watch::Sender::new(Mode::Open),
             reasons: Mutex::default(),
             cut: Mutex::default(),
+            poison: Mutex::default(),
             login: Mutex::default(),
             welcome: Mutex::default(),
             connack: Mutex::default(),
@@ -177,7 +180,8 @@ impl State {
             }
             FromClient::Publish(arrival) => {
                 self.arrived.lock().unwrap().push(arrival.body.clone());
-                if self.is_cut(&arrival, Cut::BeforePuback) {
+                let is_poison = self.poison.lock().unwrap().as_ref() == Some(&arrival.body);
+                if is_poison || self.is_cut(&arrival, Cut::BeforePuback) {
                     return None;
                 }
                 waiting.push(arrival);

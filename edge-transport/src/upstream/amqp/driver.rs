@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_core::{EndpointError, Outcome, Report};
+use edge_core::{EndpointError, Message, Outcome, Report};
 use fe2o3_amqp::Sender;
 use fe2o3_amqp::link::{DetachError, SendError};
+use fe2o3_amqp::types::definitions::Error;
 use fe2o3_amqp::types::messaging;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -21,6 +22,7 @@ use super::{AmqpUpstreamOptions, message, reason};
 use crate::upstream::driver::{Ended, Remote};
 use crate::upstream::flight::Flight;
 use crate::upstream::jobs::{Job, Orders, Reply, is_abandoned};
+use crate::upstream::suspects::Suspects;
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -34,8 +36,12 @@ type Sending = Pin<Box<dyn Future<Output = (Sender, u16, Result<Settling, SendEr
 /// Why a link has ended.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
-    #[error("the broker ended the link: {0}")]
-    Said(String),
+    #[error("the broker ended the link: {reason}")]
+    Said {
+        reason: String,
+        /// Whether the reason may be a message.
+        may_be_for_a_message: bool,
+    },
     #[error("the link broke: {0}")]
     Broken(String),
     #[error("the broker gave no credit for {} s: its queue may be full, or it may be short of memory", .0.as_secs_f64())]
@@ -45,16 +51,29 @@ enum Lost {
 }
 
 impl Lost {
+    fn said(error: &Error) -> Self {
+        Self::Said { reason: reason::text(error), may_be_for_a_message: !reason::is_of_its_own(error) }
+    }
+
+    /// Whether it may be for what was sent that the link has ended.
+    fn may_be_for_a_message(&self) -> bool {
+        match self {
+            Self::Said { may_be_for_a_message, .. } => *may_be_for_a_message,
+            Self::Broken(_) => true,
+            Self::NoCredit(_) | Self::Silent(_) => false,
+        }
+    }
+
     fn detached(error: &DetachError) -> Self {
         match reason::of_detach(error) {
-            Some(said) => Self::Said(reason::text(said)),
+            Some(said) => Self::said(said),
             None => Self::Broken(error.to_string()),
         }
     }
 
     fn sending(error: &SendError) -> Self {
         match reason::of_send(error) {
-            Some(said) => Self::Said(reason::text(said)),
+            Some(said) => Self::said(said),
             None => Self::Broken(error.to_string()),
         }
     }
@@ -73,6 +92,7 @@ impl From<Lost> for EndpointError {
 pub(super) struct Broker {
     pub(super) options: AmqpUpstreamOptions,
     pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) suspects: Suspects,
 }
 
 impl Remote for Broker {
@@ -93,7 +113,7 @@ impl Remote for Broker {
 
     async fn serve(&mut self, link: Link, orders: &mut Orders, first: Option<Job>) -> Ended {
         let Link { sender, mut session, mut connection, leash } = link;
-        let mut traffic = Traffic::new(&self.options, sender);
+        let mut traffic = Traffic::new(&self.options, sender, &mut self.suspects);
         let mut reply = first.and_then(|job| traffic.begin(job));
         let ended = match traffic.run(orders, &mut reply).await {
             Ok(()) => {
@@ -109,7 +129,7 @@ impl Remote for Broker {
             }
             Err(lost) => {
                 tracing::warn!(to = %self.options.url, reason = %Report(&lost), "connection lost");
-                let known = traffic.flight.interrupt();
+                let known = traffic.interrupted(&lost);
                 if let Some(reply) = reply {
                     let _nobody_waits = reply.send(known.ok_or_else(|| lost.into()));
                 }
@@ -122,7 +142,7 @@ impl Remote for Broker {
 }
 
 /// What goes on on one link.
-struct Traffic {
+struct Traffic<'a> {
     flight: Flight,
     patience: Duration,
     /// The link, while no message is on its way into it.
@@ -130,10 +150,38 @@ struct Traffic {
     sending: Option<Sending>,
     settling: FuturesUnordered<Settling>,
     answered: bool,
+    suspects: &'a mut Suspects,
+    /// The first message of the batch that connections were lost with, and its place.
+    suspect: Option<(usize, Message)>,
 }
 
-impl Traffic {
-    fn new(options: &AmqpUpstreamOptions, sender: Sender) -> Self {
+impl Traffic<'_> {
+    /// Forgets what a message was suspected of once it is answered.
+    fn acquit(&mut self) {
+        if let Some((at, message)) = &self.suspect
+            && self.flight.is_known(*at)
+        {
+            self.suspects.answered(message);
+            self.suspect = None;
+        }
+    }
+
+    /// Returns what is known of a batch whose connection is lost.
+    fn interrupted(&mut self, lost: &Lost) -> Option<Vec<Outcome>> {
+        self.acquit();
+        if lost.may_be_for_a_message()
+            && let Some((message, alone)) = self.flight.first_unanswered()
+            && self.suspects.lost(message, alone)
+        {
+            let lost = Report(lost);
+            self.flight.refuse_first(format!("sent alone, again and again: {lost}"));
+        }
+        self.flight.interrupt()
+    }
+}
+
+impl<'a> Traffic<'a> {
+    fn new(options: &AmqpUpstreamOptions, sender: Sender, suspects: &'a mut Suspects) -> Self {
         Self {
             flight: Flight::new(options.in_flight.get(), options.ack_timeout),
             patience: options.ack_timeout,
@@ -141,6 +189,8 @@ impl Traffic {
             sending: None,
             settling: FuturesUnordered::new(),
             answered: false,
+            suspects,
+            suspect: None,
         }
     }
 
@@ -148,7 +198,9 @@ impl Traffic {
         if job.reply.is_closed() {
             return None;
         }
-        self.flight.begin(job.messages);
+        let suspect = job.messages.iter().position(|message| self.suspects.is_suspect(message));
+        self.suspect = suspect.and_then(|at| Some((at, job.messages.get(at)?.clone())));
+        self.flight.begin(job.messages, suspect);
         Some(job.reply)
     }
 
@@ -156,6 +208,7 @@ impl Traffic {
     async fn run(&mut self, orders: &mut Orders, reply: &mut Option<Reply>) -> Result<(), Lost> {
         loop {
             self.fill();
+            self.acquit();
             if let Some(outcomes) = self.flight.finish()
                 && let Some(reply) = reply.take()
             {

@@ -31,6 +31,7 @@ use tokio::runtime::Handle;
 pub use options::{AmqpLogin, AmqpUpstreamOptions};
 
 use super::jobs::Jobs;
+use super::suspects::Suspects;
 use super::{UpstreamTlsError, tls};
 use driver::Broker;
 
@@ -92,6 +93,11 @@ pub enum AmqpUpstreamError {
 /// | releases it, or modifies it | released |
 /// | modifies it as undeliverable here | rejected |
 /// | says when the link is attached that it takes no message so large | rejected, and not sent |
+/// | ends the link or the connection three times when the message is in flight alone | rejected |
+///
+/// A message that is the first without an answer when three links are lost is sent with nothing else in flight, so that
+/// a broker that hangs up on it does not do so for ever. One that is silent, or says that the reason is another one,
+/// such as `amqp:connection:forced`, counts for nothing.
 ///
 /// Nothing of a batch is sent behind a message that was released, so that it is not overtaken; what was on its way
 /// already is.
@@ -145,7 +151,11 @@ impl AmqpUpstream {
         let messages =
             NonZeroUsize::from(options.in_flight).saturating_mul(NonZeroUsize::MIN.saturating_add(3));
         let limit = BatchLimit::new(messages, BATCH_BYTES);
-        Ok(Self { id, limit, jobs: Jobs::start(&runtime, Broker { options, tls }) })
+        Ok(Self {
+            id,
+            limit,
+            jobs: Jobs::start(&runtime, Broker { options, tls, suspects: Suspects::default() }),
+        })
     }
 }
 

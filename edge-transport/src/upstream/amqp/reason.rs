@@ -3,7 +3,7 @@
 use fe2o3_amqp::connection::ConnectionStopReason;
 use fe2o3_amqp::link::{DetachError, LinkStateError, SendError, SenderAttachError, SessionStopReason};
 use fe2o3_amqp::session::BeginError;
-use fe2o3_amqp::types::definitions::{AmqpError, Error, ErrorCondition};
+use fe2o3_amqp::types::definitions::{AmqpError, ConnectionError, Error, ErrorCondition, LinkError};
 use fe2o3_amqp::types::primitives::Symbol;
 
 /// Returns the condition with what the broker says about it.
@@ -27,6 +27,16 @@ pub(super) fn text(error: &Error) -> String {
 /// Returns whether a broker has no room at the moment.
 pub(super) fn is_full(error: &Error) -> bool {
     error.condition == ErrorCondition::AmqpError(AmqpError::ResourceLimitExceeded)
+}
+
+/// Returns whether a broker ends a link for a reason that no message gives it.
+pub(super) fn is_of_its_own(error: &Error) -> bool {
+    let forced = matches!(
+        error.condition,
+        ErrorCondition::ConnectionError(ConnectionError::ConnectionForced | ConnectionError::Redirect)
+            | ErrorCondition::LinkError(LinkError::DetachForced | LinkError::Redirect | LinkError::Stolen)
+    );
+    forced || is_full(error)
 }
 
 /// Returns whether a broker does not let the gateway do it.

@@ -27,9 +27,23 @@ pub(super) enum Incoming {
     /// The broker is still there.
     Pong,
     /// The broker is about to close the connection.
-    Goodbye(String),
+    Goodbye(Goodbye),
     /// Something that does not concern a client that only publishes.
     Other,
+}
+
+/// Why a broker closes a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Goodbye {
+    pub(super) reason: String,
+    /// Whether it may be for what it was sent, and not for a reason of its own.
+    pub(super) may_be_for_a_message: bool,
+}
+
+impl Goodbye {
+    fn without_reason() -> Self {
+        Self { reason: "no reason given".into(), may_be_for_a_message: true }
+    }
 }
 
 /// What a broker allows.
@@ -114,7 +128,7 @@ pub(super) fn next(version: MqttVersion, input: &mut BytesMut) -> Result<Option<
     }
     let mut packet = input.split_to(total);
     if packet.first().is_some_and(|first| first >> 4 == 14) && remaining == 0 {
-        return Ok(Some(Incoming::Goodbye("no reason given".into())));
+        return Ok(Some(Incoming::Goodbye(Goodbye::without_reason())));
     }
     match version {
         MqttVersion::V311 => {
@@ -155,7 +169,7 @@ fn from_v4(packet: v4::Packet) -> Incoming {
         },
         v4::Packet::PubAck(ack) => Incoming::Answer { id: ack.pkid, outcome: Outcome::Accepted },
         v4::Packet::PingResp => Incoming::Pong,
-        v4::Packet::Disconnect => Incoming::Goodbye("no reason given".into()),
+        v4::Packet::Disconnect => Incoming::Goodbye(Goodbye::without_reason()),
         _ => Incoming::Other,
     }
 }
@@ -167,10 +181,31 @@ fn from_v5(packet: v5::Packet) -> Incoming {
         v5::Packet::PingResp(_) => Incoming::Pong,
         v5::Packet::Disconnect(goodbye) => {
             let said = goodbye.properties.and_then(|properties| properties.reason_string);
-            Incoming::Goodbye(with(format!("{:?}", goodbye.reason_code), said))
+            let reason = with(format!("{:?}", goodbye.reason_code), said);
+            Incoming::Goodbye(Goodbye { reason, may_be_for_a_message: !is_of_its_own(goodbye.reason_code) })
         }
         _ => Incoming::Other,
     }
+}
+
+/// Whether a broker closes a connection for a reason that no message gives it. MQTT 5.0 §3.14.2.1.
+fn is_of_its_own(code: v5::DisconnectReasonCode) -> bool {
+    use v5::DisconnectReasonCode as Code;
+    matches!(
+        code,
+        Code::NormalDisconnection
+            | Code::ServerBusy
+            | Code::ServerShuttingDown
+            | Code::KeepAliveTimeout
+            | Code::SessionTakenOver
+            | Code::MessageRateTooHigh
+            | Code::QuotaExceeded
+            | Code::AdministrativeAction
+            | Code::UseAnotherServer
+            | Code::ServerMoved
+            | Code::ConnectionRateExceeded
+            | Code::MaximumConnectTime
+    )
 }
 
 fn with(code: String, said: Option<String>) -> String {
@@ -245,7 +280,15 @@ mod tests {
             let accepted = Incoming::Answer { id: 7, outcome: Outcome::Accepted };
             assert_eq!(read(version, &[0x40, 2, 0, 7]), Ok(Some(accepted)));
             assert_eq!(read(version, &[0xD0, 0]), Ok(Some(Incoming::Pong)));
-            assert!(matches!(read(version, &[0xE0, 0]), Ok(Some(Incoming::Goodbye(_)))));
+            let goodbye = Incoming::Goodbye(Goodbye::without_reason());
+            assert_eq!(read(version, &[0xE0, 0]), Ok(Some(goodbye)));
+        }
+        for (code, for_a_message) in [(0x81, true), (0x87, true), (0x95, true), (0x8B, false), (0x8E, false)]
+        {
+            let Ok(Some(Incoming::Goodbye(goodbye))) = read(MqttVersion::V5, &[0xE0, 2, code, 0]) else {
+                panic!("a DISCONNECT with {code:#x}")
+            };
+            assert_eq!(goodbye.may_be_for_a_message, for_a_message, "{}", goodbye.reason);
         }
         let none_listens = Incoming::Answer { id: 1, outcome: Outcome::Accepted };
         assert_eq!(read(MqttVersion::V5, &[0x40, 3, 0, 1, 0x10]), Ok(Some(none_listens)));

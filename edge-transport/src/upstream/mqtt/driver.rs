@@ -6,18 +6,19 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::BytesMut;
-use edge_core::{EndpointError, Report};
+use edge_core::{EndpointError, Message, Outcome, Report};
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::MqttUpstreamOptions;
-use super::codec::{self, Incoming, NotMqtt};
+use super::codec::{self, Goodbye, Incoming, NotMqtt};
 use super::connect::{Link, connect};
 use super::publish::Publisher;
 use crate::upstream::driver::{Ended, Remote};
 use crate::upstream::flight::Flight;
 use crate::upstream::jobs::{Job, Orders, Reply, is_abandoned};
+use crate::upstream::suspects::Suspects;
 
 /// How many bytes are gathered before they are written; one packet may go beyond.
 const WRITE_BYTES: usize = 64 << 10;
@@ -31,12 +32,23 @@ enum Lost {
     Io(#[source] io::Error),
     #[error("the broker closed the connection")]
     Closed,
-    #[error("the broker closed the connection: {0}")]
-    Goodbye(String),
+    #[error("the broker closed the connection: {}", .0.reason)]
+    Goodbye(Goodbye),
     #[error(transparent)]
     NotMqtt(#[from] NotMqtt),
     #[error("the broker was silent for {} s", .0.as_secs_f64())]
     Silent(Duration),
+}
+
+impl Lost {
+    /// Whether it may be for what was sent that the connection is lost.
+    fn may_be_for_a_message(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::Closed => true,
+            Self::Goodbye(goodbye) => goodbye.may_be_for_a_message,
+            Self::NotMqtt(_) | Self::Silent(_) => false,
+        }
+    }
 }
 
 impl From<Lost> for EndpointError {
@@ -52,6 +64,7 @@ impl From<Lost> for EndpointError {
 pub(super) struct Broker {
     pub(super) options: MqttUpstreamOptions,
     pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) suspects: Suspects,
 }
 
 impl Remote for Broker {
@@ -71,7 +84,7 @@ impl Remote for Broker {
     }
 
     async fn serve(&mut self, link: Link, orders: &mut Orders, first: Option<Job>) -> Ended {
-        let mut traffic = Traffic::new(&self.options, &link);
+        let mut traffic = Traffic::new(&self.options, &link, &mut self.suspects);
         let mut reply = None;
         if let Some(job) = first {
             reply = traffic.begin(job);
@@ -81,7 +94,7 @@ impl Remote for Broker {
             Err(lost) => lost,
         };
         tracing::warn!(to = %self.options.url, reason = %Report(&lost), "connection lost");
-        let known = traffic.flight.interrupt();
+        let known = traffic.interrupted(&lost);
         if let Some(reply) = reply {
             let _nobody_waits = reply.send(known.ok_or_else(|| lost.into()));
         }
@@ -90,7 +103,7 @@ impl Remote for Broker {
 }
 
 /// What goes on on one connection.
-struct Traffic {
+struct Traffic<'a> {
     version: super::MqttVersion,
     publisher: Publisher,
     flight: Flight,
@@ -101,10 +114,38 @@ struct Traffic {
     /// When the PINGREQ was sent that is not answered yet.
     pinged: Option<Instant>,
     answered: bool,
+    suspects: &'a mut Suspects,
+    /// The first message of the batch that connections were lost with, and its place.
+    suspect: Option<(usize, Message)>,
 }
 
-impl Traffic {
-    fn new(options: &MqttUpstreamOptions, link: &Link) -> Self {
+impl Traffic<'_> {
+    /// Forgets what a message was suspected of once it is answered.
+    fn acquit(&mut self) {
+        if let Some((at, message)) = &self.suspect
+            && self.flight.is_known(*at)
+        {
+            self.suspects.answered(message);
+            self.suspect = None;
+        }
+    }
+
+    /// Returns what is known of a batch whose connection is lost.
+    fn interrupted(&mut self, lost: &Lost) -> Option<Vec<Outcome>> {
+        self.acquit();
+        if lost.may_be_for_a_message()
+            && let Some((message, alone)) = self.flight.first_unanswered()
+            && self.suspects.lost(message, alone)
+        {
+            let lost = Report(lost);
+            self.flight.refuse_first(format!("sent alone, again and again: {lost}"));
+        }
+        self.flight.interrupt()
+    }
+}
+
+impl<'a> Traffic<'a> {
+    fn new(options: &MqttUpstreamOptions, link: &Link, suspects: &'a mut Suspects) -> Self {
         let limits = link.limits;
         let window = limits.in_flight.unwrap_or(u16::MAX).min(options.in_flight.get());
         let keep_alive = limits.keep_alive_secs.unwrap_or_else(|| options.keep_alive_secs());
@@ -118,6 +159,8 @@ impl Traffic {
             wrote: Instant::now(),
             pinged: None,
             answered: false,
+            suspects,
+            suspect: None,
         }
     }
 
@@ -125,7 +168,9 @@ impl Traffic {
         if job.reply.is_closed() {
             return None;
         }
-        self.flight.begin(job.messages);
+        let suspect = job.messages.iter().position(|message| self.suspects.is_suspect(message));
+        self.suspect = suspect.and_then(|at| Some((at, job.messages.get(at)?.clone())));
+        self.flight.begin(job.messages, suspect);
         Some(job.reply)
     }
 
@@ -137,6 +182,7 @@ impl Traffic {
         loop {
             self.take(&mut input)?;
             self.fill();
+            self.acquit();
             if let Some(outcomes) = self.flight.finish()
                 && let Some(reply) = reply.take()
             {
@@ -184,7 +230,7 @@ impl Traffic {
                     self.flight.answered(id, outcome, Instant::now());
                 }
                 Incoming::Pong => self.pinged = None,
-                Incoming::Goodbye(reason) => return Err(Lost::Goodbye(reason)),
+                Incoming::Goodbye(goodbye) => return Err(Lost::Goodbye(goodbye)),
                 Incoming::Welcome(_) | Incoming::Refused(_) | Incoming::Other => {}
             }
         }

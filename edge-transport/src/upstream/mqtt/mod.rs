@@ -31,6 +31,7 @@ pub use options::{
 pub use topic::{TopicError, TopicTemplate};
 
 use super::jobs::Jobs;
+use super::suspects::Suspects;
 use super::{BrokerUrl, UpstreamTlsError, tls};
 use driver::Broker;
 
@@ -92,7 +93,12 @@ pub enum MqttUpstreamError {
 /// | says in CONNACK that it takes no packet so large | rejected, and not sent |
 /// | would call the topic or a property malformed | rejected, and not sent |
 ///
-/// A broker that speaks MQTT 3.1.1 cannot refuse a message: it closes the connection.
+/// | closes the connection three times when the message is in flight alone | rejected |
+///
+/// A broker that speaks MQTT 3.1.1 cannot refuse a message: it closes the connection. So may one that speaks 5, and give
+/// no reason. A message that is the first without an answer when three connections are lost is therefore sent with
+/// nothing else in flight, and is rejected when it loses the connection three times like that, and each time after. A
+/// broker that is silent, or says that the reason is another one, such as that it shuts down, counts for nothing.
 ///
 /// # Examples
 /// ```
@@ -146,7 +152,11 @@ impl MqttUpstream {
         let messages =
             NonZeroUsize::from(options.in_flight).saturating_mul(NonZeroUsize::MIN.saturating_add(3));
         let limit = BatchLimit::new(messages, BATCH_BYTES);
-        Ok(Self { id, limit, jobs: Jobs::start(&runtime, Broker { options, tls }) })
+        Ok(Self {
+            id,
+            limit,
+            jobs: Jobs::start(&runtime, Broker { options, tls, suspects: Suspects::default() }),
+        })
     }
 }
 
