@@ -8,7 +8,7 @@ use edge_core::service::{
     AccessRequest, BulkEntry, BulkFailure, IdentitySpec, IdentityState, IfMatch, LockOutcome, MethodRequest,
     Service, ServiceError, Statistics, TwinChange,
 };
-use edge_core::{Credentials, DeviceId, Identity, Message, MethodAnswer};
+use edge_core::{Credentials, DeviceId, Identity, Message, MethodAnswer, Timestamp};
 
 use crate::hub::HubHandle;
 use crate::registry::{Registry, RegistryChange};
@@ -51,8 +51,8 @@ impl HubHandle {
 
 #[async_trait]
 impl Service for HubHandle {
-    async fn authorize(&self, request: AccessRequest<'_>) -> Result<(), ServiceError> {
-        self.registry()?.authorize(request, self.shared.clock.wall())
+    async fn authorize(&self, request: AccessRequest<'_>) -> Result<Option<Timestamp>, ServiceError> {
+        self.registry()?.authorize(request, self.shared.clock.wall()).map(Some)
     }
 
     async fn authenticate(&self, claimed: &Identity, credentials: &Credentials) -> Result<(), ServiceError> {

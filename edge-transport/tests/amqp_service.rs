@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use common::{Running, run};
 use edge_core::service::{IdentitySpec, LockOutcome, Service as _};
-use edge_core::{IncidentKind, Message, Source, SystemKey};
-use edge_transport::testing::{AmqpClient, FakeGateway, FakeService};
+use edge_core::{Clock as _, IncidentKind, Message, Source, SystemClock, SystemKey};
+use edge_transport::testing::{AmqpClient, AmqpEvent, FakeGateway, FakeService};
 use edge_transport::{AmqpListener, Resources, TransportLimits};
 
 const SEND: &str = "amqps://hub.local/messages/devicebound";
@@ -112,4 +112,21 @@ async fn devices_have_no_links_of_the_service_side() {
         "a policy's token is another one"
     );
     assert_eq!(service.settled(), []);
+}
+
+#[tokio::test]
+async fn a_connection_ends_when_its_only_token_has_run_out() {
+    let (running, service) = start().await;
+    service.let_tokens_expire(SystemClock.wall());
+    let mut client = connect(&running, "hub.local", FakeService::TOKEN).await;
+    assert_eq!(client.closed().await.unwrap(), "amqp:unauthorized-access");
+    // Who has a token of its own as well goes on with it.
+    let mut client = connect(&running, "hub.local/devices/d", FakeGateway::TOKEN).await;
+    assert!(client.attach_sender(5, "/devices/d/messages/events").await.unwrap());
+    assert_eq!(client.put_token("hub.local", FakeService::TOKEN).await.unwrap(), 200);
+    if client.attach_sender(6, SEND).await.unwrap() {
+        while !matches!(client.event().await.unwrap(), AmqpEvent::Detached { handle: 6, .. }) {}
+    }
+    let id = client.send_data(5, b"still here").await.unwrap();
+    assert!(client.accepted(id).await.unwrap());
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Credentials, DeviceId, Identity, Message, MethodAnswer};
+use crate::{Credentials, DeviceId, Identity, Message, MethodAnswer, Timestamp};
 
 pub use access::{AccessRequest, Permission, Permissions};
 pub use error::ServiceError;
@@ -45,14 +45,15 @@ pub use uploads::{FileUploads, UploadNotice, UploadTicket};
 #[async_trait]
 pub trait Service: Send + Sync + 'static {
     /// Decides whether a token allows what is asked; it is signed with the key of a policy that has the permission, and
-    /// not run out.
+    /// not run out. Returns until when it does, `None` when it never runs out: whoever keeps a connection open on the
+    /// strength of the token ends that then.
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`] when it does not.
     ///
     /// # Cancel safety
     /// Cancel-safe: nothing is changed.
-    async fn authorize(&self, request: AccessRequest<'_>) -> Result<(), ServiceError>;
+    async fn authorize(&self, request: AccessRequest<'_>) -> Result<Option<Timestamp>, ServiceError>;
 
     /// Decides whether the caller is `claimed`, a module that may call methods of others: one of the gateway's own
     /// edge device.

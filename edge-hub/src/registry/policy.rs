@@ -76,14 +76,14 @@ fn covers(resource: &str, path: &str) -> bool {
 
 impl Registry {
     /// Decides whether a token allows what is asked at the time `now`: the registry's part of
-    /// [`Service::authorize`](edge_core::service::Service::authorize).
+    /// [`Service::authorize`](edge_core::service::Service::authorize). Returns until when it does.
     ///
     /// # Errors
     /// [`ServiceError::Unauthorized`] when it does not.
-    pub fn authorize(&self, request: AccessRequest<'_>, now: Timestamp) -> Result<(), ServiceError> {
+    pub fn authorize(&self, request: AccessRequest<'_>, now: Timestamp) -> Result<Timestamp, ServiceError> {
         let refused = |reason| ServiceError::Unauthorized { reason };
         let token = SasToken::parse(request.token).map_err(|error| refused(error.to_string()))?;
-        self.judge_policy(&token, request.needed, request.path, now).map(|_| ()).map_err(refused)
+        self.judge_policy(&token, request.needed, request.path, now).map_err(refused)
     }
 
     /// Returns until when a policy's token is good.

@@ -8,13 +8,9 @@ use edge_core::{Identity, Message, Timestamp};
 
 use super::session::FeedbackAnswer;
 use super::wire::condition;
-use crate::iothub::SasToken;
 
 /// What a policy's token must open: the queue of messages to devices.
 const PATH: &str = "/messages/devicebound";
-
-/// By how much clocks may differ: for so long a token is good after it has run out. Azure IoT Edge's hub.
-const SKEW: Duration = Duration::from_secs(300);
 
 /// Decides whether and for how long a token allows sending to devices; without a service API nothing does.
 pub(super) async fn authorize(
@@ -23,11 +19,8 @@ pub(super) async fn authorize(
     now: Timestamp,
 ) -> Option<Duration> {
     let request = AccessRequest::new(&token, Permission::ServiceConnect, PATH);
-    service?.authorize(request).await.ok()?;
-    // A service that takes other tokens knows itself how long they are good, and is not asked again.
-    Some(
-        SasToken::parse(&token).map_or(Duration::MAX, |token| (token.expires() + SKEW).saturating_since(now)),
-    )
+    let until = service?.authorize(request).await.ok()?;
+    Some(until.map_or(Duration::MAX, |until| until.saturating_since(now)))
 }
 
 /// Fetches feedback; a service API that cannot say now is asked again later.

@@ -11,7 +11,7 @@ use edge_core::service::{
     IdentityState, IfMatch, LockOutcome, MethodRequest, Permission, Secret, Service, ServiceError,
     Statistics, TwinChange,
 };
-use edge_core::{Credentials, DeviceId, Identity, Message, MethodAnswer};
+use edge_core::{Credentials, DeviceId, Identity, Message, MethodAnswer, Timestamp};
 
 /// A service in memory, for tests of the service API; clones are the same service.
 ///
@@ -46,6 +46,8 @@ struct State {
     invoked: Vec<(Identity, MethodRequest)>,
     asked: Vec<(Permission, String)>,
     changes: u64,
+    /// Until when tokens are good.
+    until: Option<Timestamp>,
 }
 
 impl State {
@@ -126,6 +128,11 @@ impl FakeService {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sets until when the tokens are good that are shown from now on; without it they never run out.
+    pub fn let_tokens_expire(&self, until: Timestamp) {
+        self.state().until = Some(until);
+    }
+
     /// Sets the answer to every method; without one nobody is online.
     pub fn answer_methods(&self, answer: MethodAnswer) {
         self.state().methods = Some(answer);
@@ -169,11 +176,12 @@ impl FakeService {
 
 #[async_trait]
 impl Service for FakeService {
-    async fn authorize(&self, request: AccessRequest<'_>) -> Result<(), ServiceError> {
-        self.state().asked.push((request.needed, request.path.to_owned()));
+    async fn authorize(&self, request: AccessRequest<'_>) -> Result<Option<Timestamp>, ServiceError> {
+        let mut state = self.state();
+        state.asked.push((request.needed, request.path.to_owned()));
         match request.token {
-            Self::TOKEN => Ok(()),
-            Self::READER if request.needed != Permission::RegistryWrite => Ok(()),
+            Self::TOKEN => Ok(state.until),
+            Self::READER if request.needed != Permission::RegistryWrite => Ok(state.until),
             _ => Err(ServiceError::Unauthorized { reason: "another token".to_owned() }),
         }
     }

@@ -123,7 +123,7 @@ impl ServerConnection {
     }
 
     /// The policy's token has run out: nothing of the service side is left.
-    pub(super) fn service_expired(&mut self) {
+    pub(super) fn service_expired(&mut self, now: Instant) {
         (self.is_service, self.service_until) = (false, None);
         let of_service = |link: &Link| matches!(link.purpose, Purpose::ServiceSend | Purpose::Feedback);
         let links: Vec<LinkKey> =
@@ -131,5 +131,6 @@ impl ServerConnection {
         for key in links {
             self.detach(key, condition::UNAUTHORIZED, "the token has run out");
         }
+        self.close_if_nobody_is_left(now);
     }
 }

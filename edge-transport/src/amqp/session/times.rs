@@ -23,7 +23,7 @@ impl ServerConnection {
         }
         let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if is_over(self.service_until) {
-            self.service_expired();
+            self.service_expired(now);
         }
         self.ask_for_feedback(now);
         let limits = self.resources.limits();
