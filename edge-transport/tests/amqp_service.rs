@@ -124,9 +124,9 @@ async fn a_connection_ends_when_its_only_token_has_run_out() {
     let mut client = connect(&running, "hub.local/devices/d", FakeGateway::TOKEN).await;
     assert!(client.attach_sender(5, "/devices/d/messages/events").await.unwrap());
     assert_eq!(client.put_token("hub.local", FakeService::TOKEN).await.unwrap(), 200);
-    if client.attach_sender(6, SEND).await.unwrap() {
-        while !matches!(client.event().await.unwrap(), AmqpEvent::Detached { handle: 6, .. }) {}
-    }
+    // Refused, or taken just before and ended: the link goes either way.
+    client.attach_sender(6, SEND).await.unwrap();
+    while !matches!(client.event().await.unwrap(), AmqpEvent::Detached { handle: 6, .. }) {}
     let id = client.send_data(5, b"still here").await.unwrap();
     assert!(client.accepted(id).await.unwrap());
 }

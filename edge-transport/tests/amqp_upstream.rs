@@ -15,6 +15,7 @@ use fe2o3_amqp::types::definitions::AmqpError;
 use tokio::sync::OnceCell;
 use upstream::amqp_broker::{AmqpBroker, Cut, Verdict, stingy};
 use upstream::broker::Mode;
+use upstream::poison::{all_but, arrivals, deliver_past};
 use upstream::{batch, message, pki, stored};
 
 fn options(broker: &AmqpBroker) -> AmqpUpstreamOptions {
@@ -122,6 +123,14 @@ async fn a_cut_before_the_outcome_loses_nothing() {
 #[tokio::test]
 async fn a_cut_after_the_outcome_loses_nothing() {
     check_cut(Cut::AfterSettling).await;
+}
+
+#[tokio::test]
+async fn a_message_that_the_broker_hangs_up_on_is_refused_and_the_rest_passes() {
+    let broker = AmqpBroker::start().await;
+    *broker.state.poison.lock().unwrap() = Some("5".into());
+    deliver_past(&open(options(&broker)), 5).await;
+    assert_eq!(arrivals(&broker.bodies()), all_but(5), "all the others have arrived, in order");
 }
 
 #[tokio::test]

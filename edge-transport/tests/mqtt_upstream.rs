@@ -13,6 +13,7 @@ use edge_core::{Disposition, Endpoint, EndpointError, EndpointId, Outcome, Repor
 use edge_transport::upstream::{MqttUpstream, MqttUpstreamOptions, MqttVersion};
 use tokio::sync::OnceCell;
 use upstream::broker::{Broker, Cut, Mode};
+use upstream::poison::{all_but, arrivals, deliver_past};
 use upstream::{batch, message, pki, stored};
 
 fn options(broker: &Broker, version: MqttVersion) -> MqttUpstreamOptions {
@@ -142,33 +143,8 @@ async fn a_message_that_the_broker_hangs_up_on_is_refused_and_the_rest_passes() 
         let broker = Broker::start(version == MqttVersion::V5).await;
         *broker.state.poison.lock().unwrap() = Some("5".into());
         let upstream = open(options(&broker, version));
-        let (mut left, mut refusals, mut sends) = (batch(0..20), 0, 0);
-        // As the hub does: what is accepted is gone, and what is refused three times is set aside.
-        while !left.is_empty() {
-            sends += 1;
-            assert!(sends < 30, "{} messages never arrive", left.len());
-            let Ok(outcomes) = upstream.send(&left).await else { continue };
-            let accepted = outcomes.iter().take_while(|outcome| **outcome == Outcome::Accepted).count();
-            left.drain(..accepted);
-            if let Some(Outcome::Rejected { reason }) = outcomes.get(accepted) {
-                assert_eq!(left[0].message.body(), b"5");
-                assert!(reason.contains("sent alone"), "{reason}");
-                refusals += 1;
-                if refusals == 3 {
-                    left.remove(0);
-                }
-            }
-        }
-        let mut seen = text(&broker.bodies());
-        seen.dedup();
-        let expected: Vec<_> = (0..20).filter(|number| *number != 5).map(|n| n.to_string()).collect();
-        let mut first_seen: Vec<String> = Vec::new();
-        for body in seen {
-            if !first_seen.contains(&body) {
-                first_seen.push(body);
-            }
-        }
-        assert_eq!(first_seen, expected, "all the others have arrived, in order");
+        deliver_past(&upstream, 5).await;
+        assert_eq!(arrivals(&broker.bodies()), all_but(5), "all the others have arrived, in order");
     }
 }
 

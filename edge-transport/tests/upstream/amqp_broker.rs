@@ -42,6 +42,8 @@ pub struct State {
     pub verdicts: Mutex<Vec<(Bytes, Verdict)>>,
     /// Cuts the connection once, at the message with this body.
     pub cut: Mutex<Option<(Bytes, Cut)>>,
+    /// Hangs up whenever the message with this body comes.
+    pub poison: Mutex<Option<Bytes>>,
     /// Whom it lets in; `None` is everybody.
     pub login: Mutex<Option<(String, String)>>,
     /// The only address that it has; `None` is any.
@@ -76,6 +78,7 @@ impl AmqpBroker {
             mode: watch::Sender::new(Mode::Open),
             verdicts: Mutex::default(),
             cut: Mutex::default(),
+            poison: Mutex::default(),
             login: Mutex::default(),
             address: Mutex::default(),
             max_message_bytes: Mutex::default(),
@@ -191,7 +194,8 @@ impl State {
                 received = receiver.recv::<Data>() => match received {
                     Ok(delivery) => {
                         self.arrived.lock().unwrap().push(body(delivery.message()));
-                        if self.is_cut(&body(delivery.message()), Cut::BeforeSettling) {
+                        let is_poison = self.poison.lock().unwrap().as_ref() == Some(&body(delivery.message()));
+                        if is_poison || self.is_cut(&body(delivery.message()), Cut::BeforeSettling) {
                             cut.send_replace(true);
                             return;
                         }

@@ -8,6 +8,7 @@ pub mod http_server;
 pub mod packets;
 pub mod peer;
 pub mod pki;
+pub mod poison;
 pub mod tasks;
 
 use edge_core::{Message, RouteName, Source, Stored, SystemKey, Timestamp};
