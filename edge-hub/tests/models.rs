@@ -85,11 +85,11 @@ async fn a_message_without_a_result_takes_the_stated_way() {
     let passing = endpoint(OnError::PassThrough);
     let found = through(passing.clone(), &["1", "no number", "2"], 3).await;
     assert_eq!(found.iter().map(|(body, _)| body.as_str()).collect::<Vec<_>>(), ["3", "no number", "5"]);
-    assert_eq!(passing.passed(), 1);
+    assert_eq!(passing.stats().passed, 1);
     let dropping = endpoint(OnError::Drop);
     let found = through(dropping.clone(), &["1", "no number", "2"], 2).await;
     assert_eq!(found.iter().map(|(body, _)| body.as_str()).collect::<Vec<_>>(), ["3", "5"]);
-    assert_eq!(dropping.dropped(), 1);
+    assert_eq!(dropping.stats().dropped, 1);
     let setting_aside = endpoint(OnError::DeadLetter);
     let found = through(setting_aside, &["1", "no number", "2"], 2).await;
     assert_eq!(found.iter().map(|(body, _)| body.as_str()).collect::<Vec<_>>(), ["3", "5"]);
