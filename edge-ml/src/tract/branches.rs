@@ -65,8 +65,8 @@ fn truth(
     let model = guarded(|| known(&part)?.into_decluttered()).ok()?.ok()?;
     let fact = model.output_fact(0).ok()?;
     let value = fact.konst.as_ref()?.cast_to::<bool>().ok()?;
-    let truth = value.try_as_plain_ram().ok()?.as_slice::<bool>().ok()?.first().copied();
-    truth
+    let plain = value.try_as_plain_ram().ok()?;
+    plain.as_slice::<bool>().ok()?.first().copied()
 }
 
 /// Returns the part of the graph that gives a value, or `None` when there is an undecided branch on the way.
