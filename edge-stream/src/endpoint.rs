@@ -60,11 +60,18 @@ struct Core {
     refused: Recent,
 }
 
-/// The folder, and steps that are not in it yet.
+/// The folder, and steps that are not in it yet. Who holds both locks took that of the journal first.
 #[derive(Debug)]
 struct Disk {
     journal: Mutex<Journal>,
-    steps: Mutex<Vec<u8>>,
+    steps: Mutex<Steps>,
+}
+
+#[derive(Debug, Default)]
+struct Steps {
+    bytes: Vec<u8>,
+    /// How many steps were ever made.
+    made: u64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,8 +82,24 @@ impl Disk {
     /// Writes the steps that wait; those who come at the same time take turns, and nothing is written out of order.
     fn write(&self, sync: bool) -> std::io::Result<()> {
         let mut journal = lock(&self.journal);
-        let steps = std::mem::take(&mut *lock(&self.steps));
+        let steps = std::mem::take(&mut lock(&self.steps).bytes);
         if steps.is_empty() { Ok(()) } else { journal.append(&steps, sync) }
+    }
+
+    /// Puts a snapshot of the state after `made` steps in the place of the journal.
+    ///
+    /// The call that asked for it may have been cancelled, and others may have made steps since: then nothing is
+    /// replaced, for those steps would be lost with the journal.
+    fn replace(&self, snapshot: &[u8], made: u64) -> std::io::Result<()> {
+        let mut journal = lock(&self.journal);
+        {
+            let mut steps = lock(&self.steps);
+            if steps.made != made {
+                return journal.check();
+            }
+            steps.bytes.clear();
+        }
+        journal.replace(snapshot)
     }
 }
 
@@ -156,7 +179,9 @@ impl WindowEndpoint {
             *message = None;
         }
         if let Some(disk) = &self.disk {
-            journal::put(&step, &mut lock(&disk.steps));
+            let mut steps = lock(&disk.steps);
+            journal::put(&step, &mut steps.bytes);
+            steps.made += 1;
         }
     }
 
@@ -190,7 +215,7 @@ impl WindowEndpoint {
     /// Makes steps durable, sends what waits, and notes that it was sent.
     async fn settle(&self, core: &mut Core) -> Result<(), EndpointError> {
         *lock(&self.counts) = core.state.operator.counts;
-        self.write(true).await?;
+        self.write(core, true).await?;
         let sends = !core.state.waiting.is_empty();
         while !core.state.waiting.is_empty() {
             let receipt = {
@@ -208,14 +233,18 @@ impl WindowEndpoint {
             self.step(core, Step::Sent { messages });
         }
         if sends {
-            self.write(false).await?;
+            self.write(core, false).await?;
         }
         self.shorten(core, false).await
     }
 
-    async fn write(&self, sync: bool) -> Result<(), EndpointError> {
+    /// Brings the steps that wait to the disk; after a failed write, by a snapshot of everything.
+    async fn write(&self, core: &Core, sync: bool) -> Result<(), EndpointError> {
         let Some(disk) = self.disk.clone() else { return Ok(()) };
-        if lock(&disk.steps).is_empty() {
+        if lock(&disk.journal).check().is_err() {
+            return self.shorten(core, true).await;
+        }
+        if lock(&disk.steps).bytes.is_empty() {
             return Ok(());
         }
         self.on_disk(move || disk.write(sync)).await
@@ -229,8 +258,8 @@ impl WindowEndpoint {
             (always || journal.is_full()).then(|| journal.next())
         };
         let Some(generation) = generation else { return Ok(()) };
-        let snapshot = core.state.encode(generation);
-        self.on_disk(move || disk.write(true).and_then(|()| lock(&disk.journal).replace(&snapshot))).await
+        let (snapshot, made) = (core.state.encode(generation), lock(&disk.steps).made);
+        self.on_disk(move || disk.replace(&snapshot, made)).await
     }
 
     async fn on_disk(
@@ -289,3 +318,7 @@ impl Endpoint for WindowEndpoint {
         *lock(&self.session) = None;
     }
 }
+
+#[cfg(test)]
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -157,9 +157,9 @@ impl Journal {
         self.generation + 1
     }
 
-    /// Puts a snapshot of the state, of the next generation, in the place of the journal.
+    /// Puts a snapshot of the state, of the next generation, in the place of the journal; it also mends a journal that
+    /// could not be written, for it writes new files only.
     pub(crate) fn replace(&mut self, snapshot: &[u8]) -> io::Result<()> {
-        self.check()?;
         self.poisoned = true;
         let generation = self.next();
         let file = begin(&name(&self.folder, generation), self.definition)?;
@@ -176,11 +176,18 @@ impl Journal {
         Ok(())
     }
 
-    /// After a failed write nobody knows what is on the disk.
-    fn check(&self) -> io::Result<()> {
+    /// Fails after a failed write: nobody knows what is on the disk until a snapshot has taken the journal's place.
+    pub(crate) fn check(&self) -> io::Result<()> {
         if self.poisoned {
-            return Err(io::Error::other("an earlier write failed; restart to go on from what is kept"));
+            return Err(io::Error::other("an earlier write failed, and no snapshot has been written since"));
         }
+        Ok(())
+    }
+
+    /// Makes writes to the journal fail, as a failing disk does.
+    #[cfg(test)]
+    pub(crate) fn fail(&mut self) -> io::Result<()> {
+        self.file = File::open(name(&self.folder, self.generation))?;
         Ok(())
     }
 }
