@@ -286,6 +286,8 @@ impl HubBuilder {
             stop_pumps: Stop::pair(),
             running: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            revocations: AtomicU64::new(0),
+            unforgotten: Mutex::default(),
         });
         shared.set_routes(&self.routes, Some(self.policies))?;
         for state in shared.store.queues() {

@@ -328,6 +328,11 @@ impl HubHandle {
 
     /// Ends the sessions of these identities: their keys or rights have changed.
     pub fn revoke(&self, identities: &[Identity]) {
+        if identities.is_empty() {
+            return;
+        }
+        // Whoever was judged before this, and comes in after it, is judged again.
+        self.shared.revocations.fetch_add(1, Ordering::SeqCst);
         self.shared.clients.close_where(CloseReason::Revoked, |client| identities.contains(&client.identity));
     }
 

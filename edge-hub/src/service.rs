@@ -27,13 +27,16 @@ impl HubHandle {
         }
     }
 
-    /// Does what a change of the registry asks of the rest of the hub.
+    /// Does what a change of the registry asks of the rest of the hub. What is kept for an identity is forgotten when it
+    /// is deleted; where that fails, at the latest when it is registered anew.
     async fn follow<T>(&self, change: RegistryChange<T>) -> Result<T, ServiceError> {
         self.revoke(&change.revoked);
-        for identity in &change.deleted {
-            self.shared.forget(identity).await?;
+        let mut forgotten = Ok(());
+        for identity in change.deleted.iter().chain(&self.shared.unforgotten(&change.created)) {
+            // One that fails keeps no other from being forgotten.
+            forgotten = forgotten.and(self.shared.forget(identity).await);
         }
-        Ok(change.value)
+        forgotten.map(|()| change.value)
     }
 
     /// Adds what only the hub knows.

@@ -90,6 +90,10 @@ impl HubSession {
     }
 
     fn change(&self, add: FeedSet, remove: FeedSet) -> Receipt {
+        // What is kept is the successor's by now.
+        if self.is_over() {
+            return Receipt::ready(Err(StoreError::Closed));
+        }
         let feeds = self.hub.clients.change(&self.client, add, remove);
         if add.contains(Feed::CloudToDevice) {
             self.hub.mail.call(&self.client.identity);

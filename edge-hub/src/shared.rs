@@ -1,7 +1,7 @@
 //! What all parts of a hub share, and the hub as its transports see it.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +61,10 @@ pub(crate) struct Shared {
     pub(crate) stop_pumps: (Stopper, Stop),
     pub(crate) running: AtomicBool,
     pub(crate) stopping: AtomicBool,
+    /// How often rights were taken away.
+    pub(crate) revocations: AtomicU64,
+    /// Who is registered no more, and could not be forgotten.
+    pub(crate) unforgotten: Mutex<HashSet<Identity>>,
 }
 
 impl Shared {
@@ -163,10 +167,26 @@ impl Shared {
     /// Forgets what is kept for an identity that is registered no more.
     pub(crate) async fn forget(&self, identity: &Identity) -> Result<(), ServiceError> {
         self.clients.forget(identity);
-        drop(self.sessions.save(identity, FeedSet::EMPTY));
-        self.mail.forget(identity).await?;
-        let removed = self.twins.remove(identity).await;
-        removed.map_err(|error| ServiceError::Unavailable { source: error.into() })
+        if !self.sessions.load(identity).is_empty() {
+            drop(self.sessions.save(identity, FeedSet::EMPTY));
+        }
+        let mail = self.mail.forget(identity).await;
+        let twin = self.twins.remove(identity).await;
+        let twin = twin.map_err(|error| ServiceError::Unavailable { source: error.into() });
+        let forgotten = mail.and(twin);
+        let mut unforgotten = self.unforgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        if forgotten.is_ok() {
+            unforgotten.remove(identity);
+        } else {
+            unforgotten.insert(identity.clone());
+        }
+        forgotten
+    }
+
+    /// Returns those of whom something may be kept although they were deleted.
+    pub(crate) fn unforgotten(&self, identities: &[Identity]) -> Vec<Identity> {
+        let unforgotten = self.unforgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        identities.iter().filter(|identity| unforgotten.contains(*identity)).cloned().collect()
     }
 
     /// Starts what delivers cloud-to-device messages.
@@ -294,11 +314,15 @@ impl Gateway for Door {
 impl Door {
     /// Authenticates a client, and opens its session.
     async fn judge(&self, hello: Hello) -> Result<Box<dyn Session>, Refusal> {
+        let revocations = || self.0.revocations.load(Ordering::SeqCst);
+        let before = revocations();
         let who = self.judged(&hello).await?;
-        match self.0.admit(who, hello.clean) {
-            Ok(session) => Ok(Box::new(session)),
-            Err(refusal) => Err(self.refused(&hello, refusal)),
+        let session = self.0.admit(who, hello.clean).map_err(|refusal| self.refused(&hello, refusal))?;
+        if revocations() != before {
+            // Rights were taken away meanwhile, perhaps these, when this session could not be found yet.
+            self.judged(&hello).await?;
         }
+        Ok(Box::new(session))
     }
 
     /// Authenticates a client.

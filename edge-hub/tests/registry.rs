@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use edge_core::{AuthError, Authenticator, Credentials, Identity, Timestamp};
 use edge_hub::{IdentityAuth, IdentityEntry, Registry};
-use edge_transport::iothub::{SasKey, SasToken, Thumbprint};
+use edge_transport::iothub::{CertificateFacts, SasKey, SasToken, Thumbprint};
 use rcgen::{CertificateParams, DnType, KeyPair};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_800_000_000_000);
@@ -29,6 +29,7 @@ fn registry() -> Registry {
         sas("press/filter", &["ZmlsdGVy"]),
         sas("mill", &["bWlsbA=="]),
         sas("off", &["b2Zm"]).enabled(false),
+        sas("off/filter", &["ZmlsdGVy"]),
     ])
 }
 
@@ -71,6 +72,8 @@ async fn what_is_not_right_is_refused() {
     assert!(matches!(unknown, Err(AuthError::Unknown { .. })));
     let disabled = judge("off", token("hub.local", "off", "b2Zm")).await;
     assert!(matches!(disabled, Err(AuthError::Disabled { .. })));
+    let of_disabled = judge("off/filter", token("hub.local", "off/filter", "ZmlsdGVy")).await;
+    assert!(matches!(of_disabled, Err(AuthError::Disabled { .. })), "a module goes with its device");
     assert!(matches!(judge("press", Credentials::None).await, Err(AuthError::Kind { .. })));
 }
 
@@ -99,9 +102,11 @@ async fn a_certificate_is_judged_by_its_thumbprint_and_its_time() {
         Registry::new(["hub.local"]).with_identities([IdentityEntry::new(identity("camera"), auth)]);
     let judge = async |der: &[u8], now| {
         let shown = Credentials::X509(vec![der.to_vec()]);
-        registry.authenticate(&identity("camera"), &shown, now).await.map(|found| found.method)
+        let found = registry.authenticate(&identity("camera"), &shown, now).await;
+        found.map(|found| (found.method, found.expires))
     };
-    assert_eq!(judge(&camera, NOW).await.unwrap(), "x509Thumbprint");
+    let until = CertificateFacts::read(&camera).unwrap().not_after;
+    assert_eq!(judge(&camera, NOW).await.unwrap(), ("x509Thumbprint", Some(until)));
     assert!(judge(&stranger, NOW).await.is_err());
     assert!(
         judge(&camera, Timestamp::from_unix_ms(2_000_000_000_000)).await.is_err(),
@@ -120,7 +125,7 @@ async fn changed_identities_are_told() {
     let mut changed =
         registry.replace([sas("press", "bmV3"), sas("press/filter", "ZmlsdGVy"), sas("mill", "bWlsbA==")]);
     changed.sort();
-    let expected = ["off", "press", "press/filter"].map(identity);
+    let expected = ["off", "off/filter", "press", "press/filter"].map(identity);
     assert_eq!(changed, expected, "a module goes with its device, whose key may sign for it");
     assert_eq!(registry.replace([sas("mill", "bWlsbA==")]).len(), 2);
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::Bytes;
 use edge_core::testing::endpoint::EndpointHarness;
-use edge_core::{Endpoint, EndpointError, EndpointId, Outcome, SystemKey};
+use edge_core::{Endpoint, EndpointError, EndpointId, Outcome, Report, SystemKey};
 use edge_transport::upstream::ndjson::Record;
 use edge_transport::upstream::{FileUpstream, FileUpstreamError, FileUpstreamOptions};
 use tempfile::TempDir;
@@ -141,6 +141,20 @@ async fn a_file_that_is_taken_away_is_made_anew() {
     fs::remove_file(&path).unwrap();
     upstream.send(&batch(2..3)).await.unwrap();
     assert_eq!(recorded(&path), ["2"]);
+}
+
+#[tokio::test]
+async fn the_next_upstream_of_a_file_waits_for_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("out.ndjson");
+    let before = open(FileUpstreamOptions::new(&path));
+    let next = FileUpstream::deferred(EndpointId::upstream(), FileUpstreamOptions::new(&path));
+    before.send(&batch(0..1)).await.unwrap();
+    let error = next.send(&batch(1..2)).await.unwrap_err();
+    assert!(Report(&error).to_string().contains("in use by another gateway"), "{}", Report(&error));
+    before.close().await;
+    next.send(&batch(1..2)).await.unwrap();
+    assert_eq!(recorded(&path), ["0", "1"]);
 }
 
 #[tokio::test]

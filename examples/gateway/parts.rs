@@ -132,8 +132,12 @@ pub(crate) fn upstreams(config: &Config) -> Fallible<Vec<(EndpointId, Upstream)>
     Ok(all)
 }
 
-/// Makes the endpoint of an upstream.
-pub(crate) fn upstream(id: EndpointId, upstream: &Upstream) -> Fallible<Arc<dyn Endpoint>> {
+/// Makes the endpoint of an upstream, which may come in the place of one of those in force.
+pub(crate) fn upstream(
+    id: EndpointId,
+    upstream: &Upstream,
+    in_force: &[(EndpointId, Upstream)],
+) -> Fallible<Arc<dyn Endpoint>> {
     Ok(match upstream {
         Upstream::File { path, rotate_bytes, keep_files } => {
             let mut options = FileUpstreamOptions::new(path);
@@ -143,7 +147,13 @@ pub(crate) fn upstream(id: EndpointId, upstream: &Upstream) -> Fallible<Arc<dyn 
             if let Some(files) = keep_files {
                 options = options.keep_files(*files);
             }
-            Arc::new(FileUpstream::open(id, options)?)
+            let is_open =
+                |(_, other): &(_, Upstream)| matches!(other, Upstream::File { path: its, .. } if its == path);
+            if in_force.iter().any(is_open) {
+                Arc::new(FileUpstream::deferred(id, options))
+            } else {
+                Arc::new(FileUpstream::open(id, options)?)
+            }
         }
         Upstream::Mqtt(options) => Arc::new(MqttUpstream::new(id, (**options).clone())?),
         Upstream::Amqp(options) => Arc::new(AmqpUpstream::new(id, (**options).clone())?),

@@ -80,7 +80,7 @@ async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> 
     let upstreams = parts::upstreams(&config)?;
     let mut builder = builder;
     for (id, upstream) in &upstreams {
-        builder = builder.endpoint(parts::upstream(id.clone(), upstream)?);
+        builder = builder.endpoint(parts::upstream(id.clone(), upstream, &[])?);
     }
     let windows = windows::open(&config)?;
     for windows in &windows {
@@ -187,8 +187,12 @@ impl Live {
         let upstreams = parts::upstreams(&config)?;
         let mut made = Vec::new();
         for (id, upstream) in upstreams.iter().filter(|one| !self.upstreams.contains(one)) {
-            made.push(parts::upstream(id.clone(), upstream)?);
+            made.push(parts::upstream(id.clone(), upstream, &self.upstreams)?);
         }
+        // Rights are taken away first: the endpoints below wait for the batches that are on their way.
+        let revoked = self.registry.replace(config.identities);
+        self.handle.revoke(&revoked);
+        self.tls.replace(&certificate);
         for endpoint in made {
             self.handle.set_endpoint(endpoint).await;
         }
@@ -203,9 +207,6 @@ impl Live {
         self.handle
             .set_routes_with(&config.routes, config.route_policies.clone())
             .map_err(|e| format!("routes:\n{e}"))?;
-        let revoked = self.registry.replace(config.identities);
-        self.handle.revoke(&revoked);
-        self.tls.replace(&certificate);
         Ok(revoked.len())
     }
 }

@@ -4,7 +4,7 @@ mod deliver;
 mod feedback;
 mod mailbox;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ pub(crate) struct Mail {
     boxes: Mutex<HashMap<Identity, Arc<Mailbox>>>,
     feedback: Feedback,
     /// Devices that may have something to fetch, for the task that delivers.
-    calls: Mutex<Vec<Identity>>,
+    calls: Mutex<BTreeSet<Identity>>,
     called: Notify,
 }
 
@@ -306,7 +306,7 @@ impl Mail {
 
     /// Has the task that delivers look at a device.
     pub(crate) fn call(&self, identity: &Identity) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(identity.clone());
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(identity.clone());
         self.called.notify_one();
     }
 }

@@ -59,7 +59,7 @@ impl Registry {
         entry: &Entry,
         chain: &[Vec<u8>],
         now: Timestamp,
-    ) -> Result<&'static str, String> {
+    ) -> Result<(&'static str, Timestamp), String> {
         let Some(leaf) = chain.first() else { return Err("no certificate was shown".into()) };
         match &entry.auth {
             Some(IdentityAuth::Thumbprints { thumbprints }) => {
@@ -71,7 +71,7 @@ impl Registry {
                     ));
                 }
                 if thumbprints.iter().any(|print| print.is_of(leaf)) {
-                    Ok("x509Thumbprint")
+                    Ok(("x509Thumbprint", facts.not_after))
                 } else {
                     Err("the certificate has another thumbprint".into())
                 }
@@ -81,7 +81,7 @@ impl Registry {
                 authority.verify(chain, now).map_err(|error| edge_core::Report(&error).to_string())?;
                 let facts = CertificateFacts::read(leaf).map_err(|error| error.to_string())?;
                 if facts.common_name.as_deref() == Some(entry.record.identity.device().as_str()) {
-                    Ok("x509Certificate")
+                    Ok(("x509Certificate", facts.not_after))
                 } else {
                     Err(format!("the certificate is for {:?}", facts.common_name.unwrap_or_default()))
                 }
@@ -107,7 +107,7 @@ impl Authenticator for Registry {
         };
         let identity = || claimed.clone();
         let entry = entry.ok_or_else(|| AuthError::Unknown { identity: identity() })?;
-        if !entry.record.enabled {
+        if [Some(&entry), device.as_ref()].into_iter().flatten().any(|entry| !entry.record.enabled) {
             return Err(AuthError::Disabled { identity: identity() });
         }
         let denied = |reason| AuthError::Denied { identity: identity(), reason };
@@ -125,8 +125,8 @@ impl Authenticator for Registry {
                 Credentials::X509(chain),
                 Some(IdentityAuth::Thumbprints { .. } | IdentityAuth::CertificateAuthority),
             ) => {
-                let method = self.judge_certificate(&entry, chain, now).map_err(denied)?;
-                Ok(Authenticated::new(identity(), method, None))
+                let (method, expires) = self.judge_certificate(&entry, chain, now).map_err(denied)?;
+                Ok(Authenticated::new(identity(), method, Some(expires)))
             }
             (shown, auth) => {
                 let wanted = auth.as_ref().map_or("nothing", IdentityAuth::wanted);

@@ -12,6 +12,9 @@ impl Registry {
     /// Puts other identities in the place of all that come from the configuration, and returns those that are gone or
     /// may not stay connected: [`HubHandle::revoke`](crate::HubHandle::revoke) ends their sessions.
     ///
+    /// What is kept for those that are gone, a twin and messages to the device, stays: a line that was taken out of a
+    /// file by mistake can be put back. [`Service::delete`](edge_core::service::Service::delete) forgets it.
+    ///
     /// What the service API made stays, and so does what it changed as long as the configuration says the same as before.
     /// The store is told, and not waited for: the configuration is there at the next start as well.
     pub fn replace(&self, entries: impl IntoIterator<Item = IdentityEntry>) -> Vec<Identity> {

@@ -69,10 +69,19 @@ impl FileUpstream {
     /// [`FileUpstreamError`] when the file cannot be opened, holds something else than recorded messages, or is another
     /// gateway's.
     pub fn open(id: EndpointId, options: FileUpstreamOptions) -> Result<Self, FileUpstreamError> {
+        let upstream = Self::deferred(id, options);
+        if let Some(writer) = &mut *upstream.writer.lock().unwrap_or_else(PoisonError::into_inner) {
+            writer.open()?;
+        }
+        Ok(upstream)
+    }
+
+    /// Returns an upstream that opens the file with its first batch: for one that the upstream in whose place it comes
+    /// still has open. Until the file can be opened, batches are to be sent again.
+    #[must_use]
+    pub fn deferred(id: EndpointId, options: FileUpstreamOptions) -> Self {
         let name = options.path.display().to_string();
-        let mut writer = Writer::new(options);
-        writer.open()?;
-        Ok(Self { id, name, writer: Arc::new(Mutex::new(Some(writer))) })
+        Self { id, name, writer: Arc::new(Mutex::new(Some(Writer::new(options)))) }
     }
 
     fn failed(&self, source: edge_core::BoxError) -> EndpointError {
