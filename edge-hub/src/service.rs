@@ -107,9 +107,18 @@ impl Service for HubHandle {
     }
 
     async fn bulk(&self, entries: Vec<BulkEntry>) -> Result<Vec<BulkFailure>, ServiceError> {
-        let change = self.registry()?.bulk(&entries, self.shared.clock.wall()).await?;
+        // An entry with a twin that is none changes nothing at all.
+        let (mut sound, mut refused) = (Vec::with_capacity(entries.len()), Vec::new());
+        for entry in entries {
+            match entry.twin.as_ref().map_or(Ok(()), |twin| self.shared.twins.parse(twin).map(drop)) {
+                Ok(()) => sound.push(entry),
+                Err(error) => refused.push(BulkFailure::new(entry.spec.identity, entry.mode, error)),
+            }
+        }
+        let change = self.registry()?.bulk(&sound, self.shared.clock.wall()).await?;
         let mut failures = self.follow(change).await?;
-        for entry in &entries {
+        failures.append(&mut refused);
+        for entry in &sound {
             let (identity, mode) = (&entry.spec.identity, entry.mode);
             let Some(twin) = &entry.twin else { continue };
             if failures.iter().any(|failure| failure.identity == *identity) || self.known(identity).is_err() {
@@ -120,6 +129,9 @@ impl Service for HubHandle {
             if let Err(error) = changed {
                 failures.push(BulkFailure::new(identity.clone(), mode, error));
             }
+        }
+        for BulkFailure { identity, error, .. } in &failures {
+            tracing::info!(client = %identity, error = %edge_core::Report(error), "an entry of a bulk operation is refused");
         }
         Ok(failures)
     }

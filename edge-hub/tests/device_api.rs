@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::service::{
-    AuthSpec, IdentitySpec, IfMatch, LockOutcome, MethodRequest, Service, ServiceError, TwinChange,
+    AuthSpec, BulkEntry, BulkMode, IdentitySpec, IfMatch, LockOutcome, MethodRequest, Service, ServiceError,
+    TwinChange,
 };
 use edge_core::{Identity, MemoryStore, Message, MessageStore, Source, SystemKey};
 use edge_hub::{Call, Client, ClientEvent, Hub, HubHandle, Registry, RunningHub};
@@ -311,4 +312,46 @@ async fn what_is_deleted_is_forgotten() {
     assert_eq!(bench.twin("press-7").await["properties"]["desired"]["$version"], json!(1));
     assert!(bench.hub.receive(&target, None).await.unwrap().is_none());
     assert_eq!(bench.running.stop().await.unwrap().ledger.total.residual(), 0);
+}
+
+#[tokio::test]
+async fn an_entry_of_a_bulk_with_a_bad_twin_changes_nothing() {
+    let bench = bench().await;
+    let entry = |id: &str, twin: &'static str| {
+        let mut entry = BulkEntry::new(BulkMode::Create, IdentitySpec::new(who(id)));
+        entry.twin = Some(twin.into());
+        entry
+    };
+    let entries = vec![entry("good", r#"{"tags":{"line":7}}"#), entry("bad", r#"{"tags":{"a b":1}}"#)];
+    let failures = bench.hub.bulk(entries).await.unwrap();
+    let [failure] = &*failures else { panic!("{failures:?}") };
+    assert_eq!((&failure.identity, failure.error.code()), (&who("bad"), "ArgumentInvalid"));
+    assert!(failure.error.to_string().contains("tags"), "{}", failure.error);
+    assert!(matches!(bench.hub.identity(&who("bad")).await, Err(ServiceError::NotFound { .. })));
+    assert_eq!(bench.twin("good").await["tags"], json!({ "line": 7 }));
+}
+
+#[tokio::test]
+async fn what_makes_a_twin_too_large_is_told_in_numbers() {
+    let bench = bench().await;
+    let text = "x".repeat(4000);
+    let half = json!({ "a": text, "b": text, "c": text, "d": text });
+    bench.desire(json!({ "one": half })).await.unwrap();
+    let error = bench.desire(json!({ "two": half, "three": text })).await.unwrap_err();
+    assert_eq!(error.status(), 413, "{error}");
+    assert!(error.to_string().contains("desired properties has 3"), "{error}");
+    assert!(error.to_string().contains("at most 32768"), "{error}");
+    let tags = json!({ "tags": { "a": text, "b": text, "c": text } }).to_string();
+    let patch = TwinChange::Patch(tags.into());
+    let error = bench.hub.change_twin(&who("press-7"), patch, IfMatch::Any).await.unwrap_err();
+    assert_eq!(error.status(), 413);
+    assert!(
+        error.to_string().contains("tags has 12") && error.to_string().contains("at most 8192"),
+        "{error}"
+    );
+    assert_eq!(
+        bench.twin("press-7").await["properties"]["desired"]["$version"],
+        json!(2),
+        "nothing has changed"
+    );
 }

@@ -96,15 +96,15 @@ async fn a_bulk_operation_says_what_failed() {
     assert_eq!((good.status, good.json()["isSuccessful"].as_bool()), (200, Some(true)));
     let many: Vec<_> = (0..101).map(|n| json!({"id": format!("d{n}")})).collect();
     check(&mut rest, "POST /devices", &json!(many).to_string(), 400, Some("ArgumentInvalid")).await;
-    check(
-        &mut rest,
-        "POST /devices",
-        r#"[{"id":"c"},{"id":"d","importMode":"x"}]"#,
-        400,
-        Some("ArgumentInvalid"),
-    )
-    .await;
-    check(&mut rest, "GET /devices/c", "", 404, Some("DeviceNotFound")).await;
+    let malformed = r#"[{"id":"c"},{"id":"d","importMode":"x"},{"id":"e/f","status":"enabled"}]"#;
+    let answer = rest.ask("POST /devices", malformed).await;
+    assert_eq!((answer.status, answer.json()["isSuccessful"].as_bool()), (400, Some(false)));
+    let answer = answer.json();
+    let named: Vec<_> = answer["errors"].as_array().unwrap().iter().map(|error| &error["deviceId"]).collect();
+    assert_eq!(named, ["d", "e/f"]);
+    assert_eq!(answer["errors"][0]["errorCode"], "ArgumentInvalid");
+    check(&mut rest, "GET /devices/c", "", 200, None).await;
+    check(&mut rest, "GET /devices/d", "", 404, Some("DeviceNotFound")).await;
 }
 
 #[tokio::test]

@@ -180,6 +180,24 @@ pub struct LimitError {
     pub limit: Limit,
 }
 
+impl LimitError {
+    /// Returns how large the document is and how large it may be, when that is what is broken.
+    #[must_use]
+    pub fn bytes_and_max(&self) -> Option<(usize, usize)> {
+        match self.limit {
+            Limit::DocumentBytes { bytes, max } => Some((bytes, max)),
+            _ => None,
+        }
+    }
+
+    /// Says that the document is a part of another.
+    pub(crate) fn below(mut self, part: &str) -> Self {
+        let separator = if self.path.is_empty() { "" } else { "." };
+        self.path = format!("{part}{separator}{}", self.path);
+        self
+    }
+}
+
 /// What a document or a patch has too much of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -63,8 +63,25 @@ impl PatchError {
     /// Returns whether the text or the document is too large, which services answer with 413 where others get 400.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        let is_limit = |error: &LimitError| matches!(error.limit, crate::Limit::DocumentBytes { .. });
-        matches!(self, Self::TextTooLong { .. }) || matches!(self, Self::Limit(error) if is_limit(error))
+        self.bytes_and_max().is_some()
+    }
+
+    /// Returns how large the text or the document is and how large it may be, when it is too large.
+    #[must_use]
+    pub fn bytes_and_max(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::TextTooLong { bytes, max } => Some((*bytes, *max)),
+            Self::Limit(error) => error.bytes_and_max(),
+            _ => None,
+        }
+    }
+
+    /// Says that the text was that of a part of a document.
+    pub(crate) fn below(self, part: &str) -> Self {
+        match self {
+            Self::Limit(error) => Self::Limit(error.below(part)),
+            other => other,
+        }
     }
 }
 

@@ -51,7 +51,10 @@ impl TwinUpdate {
         let mut twin = object(Value::parse(text)?, "the twin")?;
         let tags = match twin.remove("tags") {
             None | Some(Value::Null) => None,
-            Some(tags) => Some(Patch::from_value(object(tags, "tags")?.into(), &limits.tags)?),
+            Some(tags) => {
+                let tags = Patch::from_value(object(tags, "tags")?.into(), &limits.tags);
+                Some(tags.map_err(|error| error.below("tags"))?)
+            }
         };
         let mut properties = match twin.remove("properties") {
             None | Some(Value::Null) => Map::new(),
@@ -60,7 +63,9 @@ impl TwinUpdate {
         let desired = match properties.remove("desired") {
             None | Some(Value::Null) => None,
             Some(desired) => {
-                Some(Patch::from_value(object(desired, "properties.desired")?.into(), &limits.desired)?)
+                let desired = object(desired, "properties.desired")?;
+                let desired = Patch::from_value(desired.into(), &limits.desired);
+                Some(desired.map_err(|error| error.below("properties.desired"))?)
             }
         };
         Ok(Self { tags, desired })

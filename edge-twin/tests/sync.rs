@@ -369,6 +369,30 @@ fn a_gap_is_read_and_what_is_old_is_ignored() {
 }
 
 #[test]
+fn an_answer_that_a_change_has_overtaken_is_not_taken() {
+    for (next, told) in [
+        (twin(r#"{"a":2}"#, 6), None),
+        // The parent's twin was deleted, and is a new one.
+        (
+            twin(r#"{"z":1}"#, 1),
+            Some(SyncOutput::Desired { patch: patch(r#"{"a":null,"z":1}"#), version: 7 }),
+        ),
+    ] {
+        let (mut sync, at) = in_step(r#"{"a":1}"#);
+        sync.handle_disconnected(at(1));
+        sync.handle_connected(at(2));
+        let Some(SyncOutput::Read { request }) = sync.poll_output() else { panic!("it reads") };
+        sync.handle_desired(at(3), 6, &patch(r#"{"a":2}"#));
+        assert_eq!(sync.poll_output(), Some(SyncOutput::Desired { patch: patch(r#"{"a":2}"#), version: 6 }));
+        sync.handle_answer(at(4), request, twin(r#"{"a":1}"#, 5));
+        let Some(SyncOutput::Read { request }) = sync.poll_output() else { panic!("it reads again") };
+        sync.handle_answer(at(5), request, next);
+        assert_eq!(sync.poll_output(), told);
+        assert_eq!(sync.poll_output(), None);
+    }
+}
+
+#[test]
 fn reported_changes_gather() {
     let (mut sync, at) = in_step("{}");
     for n in 0..10 {

@@ -7,14 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use edge_core::service::{IdentityState, IfMatch, ServiceError, TwinChange};
+use edge_core::service::{AuthRecord, IdentityState, IfMatch, ServiceError, TwinChange};
 use edge_core::{
     Clock, DeviceId, Durability, Feed, Identity, Message, SessionEvent, Source, StoreError, SystemKey,
     Timestamp,
 };
 use edge_twin::{
-    ApplyError, DesiredChange, Expect, Patch, PatchError, Twin, TwinLimits, TwinStore, TwinStoreError,
-    TwinUpdate,
+    ApplyError, DesiredChange, Expect, Patch, PatchError, SectionKind, Twin, TwinLimits, TwinStore,
+    TwinStoreError, TwinUpdate,
 };
 
 use crate::clients::Clients;
@@ -67,6 +67,7 @@ impl TwinError {
     fn status(&self) -> u16 {
         match self {
             Self::Patch(error) if error.is_too_large() => 413,
+            Self::Refused(ApplyError::Limit { source, .. }) if source.bytes_and_max().is_some() => 413,
             Self::Patch(_) | Self::Refused(_) => 400,
             Self::Store(_) | Self::NotAnnounced(_) => 500,
         }
@@ -171,6 +172,11 @@ impl Twins {
         receipt.await.map(drop)
     }
 
+    /// Reads a change of tags and desired properties.
+    pub(crate) fn parse(&self, text: &[u8]) -> Result<TwinUpdate, ServiceError> {
+        TwinUpdate::parse(text, &self.limits).map_err(|error| patch_error(&error))
+    }
+
     /// Changes tags and desired properties, and tells the client.
     pub(crate) async fn change(
         &self,
@@ -183,8 +189,7 @@ impl Twins {
             TwinChange::Patch(text) => (text, false),
             _ => return Err(ServiceError::NotImplemented { what: "this change of a twin".into() }),
         };
-        let update = TwinUpdate::parse(text, &self.limits)
-            .map_err(|error| patch_error(&error, text.len(), &self.limits))?;
+        let update = self.parse(text)?;
         let expect = match &if_match {
             IfMatch::Etag(etag) => Expect::if_match(Some(etag)),
             _ => Expect::Anything,
@@ -225,6 +230,10 @@ impl Twins {
         let time = |time: Option<Timestamp>| {
             time.map_or_else(|| "0001-01-01T00:00:00Z".to_owned(), |time| time.to_string())
         };
+        let prints = match &record.auth {
+            AuthRecord::Thumbprints { primary, secondary } => (primary.as_deref(), secondary.as_deref()),
+            _ => (None, None),
+        };
         let mut head = serde_json::json!({
             "deviceId": record.identity.device().as_str(),
             "deviceEtag": &*record.etag,
@@ -234,7 +243,7 @@ impl Twins {
             "lastActivityTime": time(state.last_activity),
             "cloudToDeviceMessageCount": state.waiting,
             "authenticationType": record.auth.kind(),
-            "x509Thumbprint": { "primaryThumbprint": null, "secondaryThumbprint": null },
+            "x509Thumbprint": { "primaryThumbprint": prints.0, "secondaryThumbprint": prints.1 },
         });
         if let Some(members) = head.as_object_mut() {
             if let Some(module) = record.identity.module() {
@@ -262,16 +271,29 @@ impl Twins {
 }
 
 /// Returns what the service side hears of a patch that is none.
-fn patch_error(error: &PatchError, bytes: usize, limits: &TwinLimits) -> ServiceError {
-    if error.is_too_large() {
-        return ServiceError::TooLarge { what: "the twin", bytes, max: limits.desired.document_bytes };
+fn patch_error(error: &PatchError) -> ServiceError {
+    let what = match error {
+        PatchError::Limit(limit) if limit.path.starts_with("tags") => TAGS,
+        PatchError::Limit(_) => DESIRED,
+        _ => "the change of the twin",
+    };
+    match error.bytes_and_max() {
+        Some((bytes, max)) => ServiceError::TooLarge { what, bytes, max },
+        None => ServiceError::invalid(edge_core::Report(error).to_string()),
     }
-    ServiceError::invalid(edge_core::Report(error).to_string())
 }
+
+const TAGS: &str = "the section of tags";
+const DESIRED: &str = "the section of desired properties";
 
 fn apply_error(identity: &Identity, error: &ApplyError) -> ServiceError {
     match error {
         ApplyError::Conflict { .. } => ServiceError::PreconditionFailed { identity: identity.clone() },
+        ApplyError::Limit { section, source } if source.bytes_and_max().is_some() => {
+            let (bytes, max) = source.bytes_and_max().unwrap_or_default();
+            let what = if *section == SectionKind::Tags { TAGS } else { DESIRED };
+            ServiceError::TooLarge { what, bytes, max }
+        }
         error => ServiceError::invalid(edge_core::Report(error).to_string()),
     }
 }

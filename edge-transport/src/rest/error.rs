@@ -65,6 +65,16 @@ impl RestError {
         ServiceError::invalid(reason).into()
     }
 
+    /// Returns the code of the error.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Returns what is told to the caller.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Puts the error into the form that modules read, as Azure IoT Edge's hub gives it.
     pub(super) fn for_module(mut self) -> Self {
         self.for_module = true;

@@ -76,9 +76,16 @@ pub(super) async fn bulk(mut call: Call) -> Answer {
     if entries.is_empty() || entries.len() > MAX_BULK {
         return Err(RestError::invalid(format!("a bulk operation has 1 to {MAX_BULK} entries")));
     }
-    let entries = entries.into_iter().map(json::ImportEntry::into_entry).collect::<Result<_, _>>()?;
+    let (mut sound, mut malformed) = (Vec::with_capacity(entries.len()), Vec::new());
+    for entry in entries {
+        match entry.into_entry() {
+            Ok(entry) => sound.push(entry),
+            Err(entry) => malformed.push(entry),
+        }
+    }
     let service = call.service()?.clone();
-    let failures = carried_through(async move { service.bulk(entries).await }).await?;
-    let status = if failures.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    json_of(status, &json::failures(&failures))
+    let failures = carried_through(async move { service.bulk(sound).await }).await?;
+    let all_done = failures.is_empty() && malformed.is_empty();
+    let status = if all_done { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    json_of(status, &json::failures(&failures, &malformed))
 }

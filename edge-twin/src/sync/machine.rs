@@ -242,8 +242,14 @@ impl TwinSync {
             (SyncAnswer::Twin { desired, desired_version, reported, reported_version }, None) => {
                 self.read_wanted = desired_version < self.heard_of;
                 self.refresh_at = Some(now.instant + self.options.refresh_after);
-                let change = crate::merge::diff_members(&self.state.parent.to_map(), &desired);
-                self.take(now.wall, desired, desired_version, &change);
+                if desired_version < self.heard_of.min(self.state.parent.version()) {
+                    // A change that was told meanwhile has overtaken the answer. The next one counts whatever it says:
+                    // the twin may be a new one.
+                    self.heard_of = 0;
+                } else {
+                    let change = crate::merge::diff_members(&self.state.parent.to_map(), &desired);
+                    self.take(now.wall, desired, desired_version, &change);
+                }
                 self.meet(now, &reported);
                 self.theirs = Some((reported, reported_version));
             }

@@ -65,9 +65,21 @@ fn unquoted(etag: String) -> String {
     etag.trim_matches('"').to_owned()
 }
 
+/// An entry that says nothing that could be done, and why.
+pub(in crate::rest) struct Malformed {
+    device_id: String,
+    module_id: String,
+    error: RestError,
+}
+
 impl ImportEntry {
     /// Returns the entry in the gateway's terms; without a mode it is made or changed.
-    pub(in crate::rest) fn into_entry(self) -> Result<BulkEntry, RestError> {
+    pub(in crate::rest) fn into_entry(self) -> Result<BulkEntry, Malformed> {
+        let (device_id, module_id) = (self.id.clone(), self.module_id.clone().unwrap_or_default());
+        self.read().map_err(|error| Malformed { device_id, module_id, error })
+    }
+
+    fn read(self) -> Result<BulkEntry, RestError> {
         let mode = match self.import_mode.as_deref() {
             None => BulkMode::CreateOrUpdate,
             Some(name) => {
@@ -121,7 +133,14 @@ struct Failure<'a> {
 }
 
 /// Returns what a bulk operation is answered with.
-pub(in crate::rest) fn failures(all: &[BulkFailure]) -> impl Serialize {
+pub(in crate::rest) fn failures<'a>(all: &'a [BulkFailure], malformed: &'a [Malformed]) -> impl Serialize {
+    let of_malformed = malformed.iter().map(|entry| Failure {
+        device_id: &entry.device_id,
+        error_code: entry.error.code(),
+        error_status: entry.error.text().to_owned(),
+        module_id: &entry.module_id,
+        operation: "",
+    });
     let errors = all.iter().map(|failure| Failure {
         device_id: failure.identity.device().as_str(),
         error_code: failure.error.code(),
@@ -129,5 +148,6 @@ pub(in crate::rest) fn failures(all: &[BulkFailure]) -> impl Serialize {
         module_id: failure.identity.module().map_or("", |module| module.as_str()),
         operation: MODES.iter().find(|(_, mode)| *mode == failure.mode).map_or("", |(name, _)| name),
     });
-    Outcome { is_successful: all.is_empty(), errors: errors.collect(), warnings: [] }
+    let errors: Vec<_> = errors.chain(of_malformed).collect();
+    Outcome { is_successful: errors.is_empty(), errors, warnings: [] }
 }
