@@ -190,7 +190,7 @@ impl Live {
             made.push(parts::upstream(id.clone(), upstream, &self.upstreams)?);
         }
         // Rights are taken away first: the endpoints below wait for the batches that are on their way.
-        let revoked = self.registry.replace(config.identities);
+        let revoked = self.registry.replace(std::mem::take(&mut config.identities));
         self.handle.revoke(&revoked);
         self.tls.replace(&certificate);
         for endpoint in made {
