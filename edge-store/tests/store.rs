@@ -118,6 +118,38 @@ async fn dead_segments_become_new_ones_while_there_is_traffic() {
 }
 
 #[tokio::test]
+async fn a_dead_segment_that_cannot_be_opened_is_no_new_one() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    let (disk, fails) = (edge_store::testing::CrashFs::new(), Arc::new(AtomicBool::new(false)));
+    let (store, _) = SegmentStore::open_on(Arc::new(disk.clone()), "dir", small()).unwrap();
+    let failing = fails.clone();
+    disk.set_fault(move |call| {
+        let is_open = call == edge_store::testing::Call::Open;
+        (is_open && failing.load(SeqCst)).then_some(std::io::ErrorKind::Other)
+    });
+    let to = targets("q:r");
+    let append = || store.append(vec![entry(&to, [7; 1000])], Durability::Synced);
+    let mut taken = 0;
+    while taken < 100 || append().await.is_ok() {
+        if taken < 100 {
+            append().await.unwrap();
+        }
+        taken += 1;
+        store.trim(&queue("q"), taken - 3_u64.min(taken)).unwrap();
+        fails.store(taken >= 100, SeqCst);
+        assert!(taken < 200, "no segment was begun");
+    }
+    // It still has its old name: the newest segment is the one that is written to.
+    let (_, recovery) = SegmentStore::open_on(Arc::new(disk.after_kill()), "dir", small()).unwrap();
+    assert!(recovery.is_clean() && recovery.bytes_cut == 0, "{recovery}");
+    fails.store(false, SeqCst);
+    while append().await.is_err() {}
+    let (_, recovery) = SegmentStore::open_on(Arc::new(disk.after_power_loss(1)), "dir", small()).unwrap();
+    assert!(recovery.is_clean(), "{recovery}");
+}
+
+#[tokio::test]
 async fn a_slow_queue_does_not_hold_what_others_have_passed() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir, &small());

@@ -105,10 +105,21 @@ impl Writer {
     }
 
     /// Makes a dead segment the next one: its blocks are there already, which is quicker than a new file.
+    ///
+    /// It has its new name last: once it has, it is the newest segment to whoever opens the store, and nothing may be
+    /// written to the one before any more.
     fn recycle(&mut self, spare: u64, number: u64) -> Result<io::Result<Active>, Failure> {
+        let (old, new) = (self.shared.path(spare), self.shared.path(number));
+        let opened = self.shared.fs.open(&old).and_then(|file| Ok((file.len()?, file)));
+        let (reserved, file) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.dead.push(spare);
+                return Ok(Err(error));
+            }
+        };
         // From here on a reader that is still in it knows that what it reads is nothing.
         let segment = self.shared.lock().unlinked(spare);
-        let (old, new) = (self.shared.path(spare), self.shared.path(number));
         if let Err(error) = self.shared.fs.rename(&old, &new) {
             self.shared.lock().not_unlinked(spare, segment);
             self.dead.push(spare);
@@ -116,12 +127,7 @@ impl Writer {
         }
         // The old name must not come back with what is written from now on.
         self.shared.fs.sync_dir(&self.shared.dir).map_err(Failure::Sync)?;
-        let opened = self.shared.fs.open(&new).and_then(|file| Ok((file.len()?, file)));
-        Ok(opened.map(|(reserved, file)| Active {
-            reserved,
-            name_unsynced: false,
-            ..Active::new(number, file)
-        }))
+        Ok(Ok(Active { reserved, name_unsynced: false, ..Active::new(number, file) }))
     }
 
     /// Cuts off what a recycled segment has behind its end.
