@@ -95,12 +95,37 @@ pub struct MethodAnswer {
     pub status: i32,
     /// The payload in JSON; empty stands for none.
     pub payload: Bytes,
+    malformed: bool,
 }
 
 impl MethodAnswer {
     /// Returns an answer.
     #[must_use]
     pub fn new(status: i32, payload: impl Into<Bytes>) -> Self {
-        Self { status, payload: payload.into() }
+        Self { status, payload: payload.into(), malformed: false }
+    }
+
+    /// Returns an answer whose status is missing or no number: whoever called hears of it at once, as of a bad request,
+    /// and need not wait until the time for answers is over.
+    ///
+    /// # Examples
+    /// ```
+    /// use edge_core::MethodAnswer;
+    ///
+    /// assert!(MethodAnswer::malformed().is_malformed());
+    /// assert!(!MethodAnswer::new(0, "").is_malformed());
+    /// ```
+    ///
+    /// # Source
+    /// Azure IoT Edge's hub: HTTP 400.
+    #[must_use]
+    pub fn malformed() -> Self {
+        Self { status: 400, payload: Bytes::new(), malformed: true }
+    }
+
+    /// Returns whether the client's status was missing or no number.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.malformed
     }
 }

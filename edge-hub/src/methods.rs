@@ -144,6 +144,11 @@ impl Methods {
 }
 
 fn check_answer(target: &Identity, answer: MethodAnswer) -> Result<MethodAnswer, ServiceError> {
+    if answer.is_malformed() {
+        return Err(ServiceError::invalid(format!(
+            "the answer of {target} has no status, or none that is a number"
+        )));
+    }
     let bad = |reason: &str| ServiceError::BadAnswer { identity: target.clone(), reason: reason.into() };
     if answer.payload.len() > MAX_PAYLOAD_BYTES {
         return Err(bad("its payload is larger than 128 KiB"));

@@ -7,7 +7,10 @@ use edge_core::service::{
     AuthSpec, BulkEntry, BulkMode, IdentitySpec, IfMatch, LockOutcome, MethodRequest, Service, ServiceError,
     TwinChange,
 };
-use edge_core::{Identity, MemoryStore, Message, MessageStore, Source, SystemKey};
+use edge_core::{
+    Feed, FeedSet, Identity, MemoryStore, Message, MessageStore, MethodAnswer, SessionEvent, Source,
+    SystemKey,
+};
 use edge_hub::{Call, Client, ClientEvent, Hub, HubHandle, Registry, RunningHub};
 use edge_twin::{MemoryTwins, TwinStore};
 use serde_json::{Value, json};
@@ -161,6 +164,22 @@ async fn methods_are_answered_by_who_was_called() {
         call.answer(200, "not json");
     });
     assert!(matches!(answer, Err(ServiceError::BadAnswer { .. })), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_calls_need_not_wait_for_an_answer_without_status() {
+    let bench = bench().await;
+    let target = who("press-7");
+    let mut session = bench.hub.session(target.clone()).unwrap();
+    session.subscribe(FeedSet::EMPTY.with(Feed::Methods)).await.unwrap();
+    let (answer, ()) = tokio::join!(bench.hub.invoke(&target, MethodRequest::new("x", "")), async {
+        let SessionEvent::Method(call) = std::future::poll_fn(|cx| session.poll_event(cx)).await else {
+            panic!("a method is called");
+        };
+        session.answer_method(call.id, MethodAnswer::malformed());
+    });
+    let error = answer.unwrap_err();
+    assert_eq!((error.status(), error.code()), (400, "ArgumentInvalid"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

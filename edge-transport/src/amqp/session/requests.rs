@@ -161,8 +161,10 @@ impl ServerConnection {
         });
         let status = sections.application.value("IoThub-status").and_then(Value::integer);
         let status = status.and_then(|status| i32::try_from(status).ok());
-        let (Some(id), Some(status)) = (id, status) else {
-            return Err(malformed("an answer to a method without its id or status"));
+        let Some(id) = id else { return Err(malformed("an answer to a method without its id")) };
+        let Some(status) = status else {
+            self.outputs.push_back(Output::AnswerMethod { who, id, answer: MethodAnswer::malformed() });
+            return Err(malformed("an answer to a method without its status"));
         };
         let body = sections.body_bytes(buffer).ok_or_else(|| malformed("an answer without bytes"))?;
         let max = self.limits().max_method_answer_bytes;

@@ -269,8 +269,7 @@ impl Open {
                 self.ask_twin(operation, rid, publish.payload, limits, sinks)?;
             }
             Some(Inbound::MethodResponse { id, status }) => {
-                let answer = id.zip(status).ok_or_else(|| shown(publish.topic));
-                requests::answer_method(answer, publish.payload, limits, sinks.outputs);
+                requests::answer_method(id, status, publish, limits, sinks.outputs);
             }
             None => {
                 let detail = format!("a message to {:?}", shown(publish.topic));
@@ -333,7 +332,7 @@ impl Open {
 }
 
 /// Returns the first bytes of a text that a client chose, for the log.
-fn shown(text: &str) -> &str {
+pub(super) fn shown(text: &str) -> &str {
     let end = (0..=text.len().min(120)).rev().find(|&end| text.is_char_boundary(end));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }

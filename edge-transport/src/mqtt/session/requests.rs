@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use edge_core::{Feed, IncidentKind, MethodAnswer, SessionEvent, TwinAnswer, TwinRequest};
 
+use super::inbound::shown;
 use super::{Open, Output, Phase, Scratch, ServerSession, Violation};
 use crate::TransportLimits;
 use crate::iothub::topic::{self, TwinOperation};
@@ -165,25 +166,32 @@ impl Open {
     }
 }
 
-/// Hands on the answer to a direct method; `Err` has the topic of one that does not say what it answers, or how.
+/// Hands on the answer to a direct method, also one that does not say how it went; one that does not say what it answers
+/// is reported.
 pub(super) fn answer_method(
-    answer: Result<(u64, i32), &str>,
-    payload: &[u8],
+    id: Option<u64>,
+    status: Option<i32>,
+    publish: &Publish<'_>,
     limits: &TransportLimits,
     outputs: &mut VecDeque<Output>,
 ) {
-    let max = limits.max_method_answer_bytes;
-    outputs.push_back(match answer {
-        Ok(_) if payload.len() > max => {
+    let (max, payload) = (limits.max_method_answer_bytes, publish.payload);
+    if id.is_none() || status.is_none() {
+        let detail = format!("an answer without its method or status: {:?}", shown(publish.topic));
+        outputs.push_back(Output::Report(IncidentKind::Malformed, detail));
+    }
+    let Some(id) = id else { return };
+    outputs.push_back(match status {
+        Some(_) if payload.len() > max => {
             let detail =
                 format!("an answer of {} bytes to a method, at most {max} are allowed", payload.len());
             Output::Report(IncidentKind::Oversize, detail)
         }
-        Ok((id, status)) => {
+        Some(status) => {
             let answer = MethodAnswer::new(status, Bytes::copy_from_slice(payload));
             Output::AnswerMethod { id, answer }
         }
-        Err(topic) => Output::Report(IncidentKind::Malformed, format!("an answer to no method: {topic:?}")),
+        None => Output::AnswerMethod { id, answer: MethodAnswer::malformed() },
     });
 }
 
