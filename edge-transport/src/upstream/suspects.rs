@@ -1,6 +1,11 @@
 //! Messages on which a broker hangs up. No socket, no clock.
 
-use edge_core::Message;
+use std::error::Error;
+
+use edge_core::{Message, Outcome, Report};
+
+use super::flight::Flight;
+use super::jobs::{Job, Reply};
 
 /// After how many losses of the connection a message is sent alone, and after how many alone it counts as refused.
 const LOSSES: u32 = 3;
@@ -46,6 +51,57 @@ impl Suspects {
     /// Forgets a message that was answered.
     pub(super) fn answered(&mut self, message: &Message) {
         self.0.retain(|suspect| suspect.message != *message);
+    }
+}
+
+/// An eye on the suspects of one connection: what is suspected is in flight alone, and acquitted by an answer.
+#[derive(Debug)]
+pub(super) struct Watch<'a> {
+    suspects: &'a mut Suspects,
+    /// The first suspect of the batch, and its place.
+    suspect: Option<(usize, Message)>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(suspects: &'a mut Suspects) -> Self {
+        Self { suspects, suspect: None }
+    }
+
+    /// Begins a batch, unless nobody waits for it any more.
+    pub(super) fn begin(&mut self, flight: &mut Flight, job: Job) -> Option<Reply> {
+        if job.reply.is_closed() {
+            return None;
+        }
+        let suspect = job.messages.iter().position(|message| self.suspects.is_suspect(message));
+        self.suspect = suspect.and_then(|at| Some((at, job.messages.get(at)?.clone())));
+        flight.begin(job.messages, suspect);
+        Some(job.reply)
+    }
+
+    /// Forgets what a message was suspected of once it is answered.
+    pub(super) fn acquit(&mut self, flight: &Flight) {
+        if let Some((at, message)) = &self.suspect
+            && flight.is_known(*at)
+        {
+            self.suspects.answered(message);
+            self.suspect = None;
+        }
+    }
+
+    /// Returns what is known of a batch whose connection is lost; `refusal` says why, when it may be for a message.
+    pub(super) fn interrupted(
+        &mut self,
+        flight: &mut Flight,
+        refusal: Option<&(dyn Error + 'static)>,
+    ) -> Option<Vec<Outcome>> {
+        self.acquit(flight);
+        if let Some(refusal) = refusal
+            && let Some((message, alone)) = flight.first_unanswered()
+            && self.suspects.lost(message, alone)
+        {
+            flight.refuse_first(format!("sent alone, again and again: {}", Report(refusal)));
+        }
+        flight.interrupt()
     }
 }
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_core::{EndpointError, Message, Outcome, Report};
+use edge_core::{EndpointError, Outcome, Report};
 use fe2o3_amqp::Sender;
 use fe2o3_amqp::link::{DetachError, SendError};
 use fe2o3_amqp::types::definitions::Error;
@@ -22,7 +22,7 @@ use super::{AmqpUpstreamOptions, message, reason};
 use crate::upstream::driver::{Ended, Remote};
 use crate::upstream::flight::Flight;
 use crate::upstream::jobs::{Job, Orders, Reply, is_abandoned};
-use crate::upstream::suspects::Suspects;
+use crate::upstream::suspects::{Suspects, Watch};
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -114,7 +114,7 @@ impl Remote for Broker {
     async fn serve(&mut self, link: Link, orders: &mut Orders, first: Option<Job>) -> Ended {
         let Link { sender, mut session, mut connection, leash } = link;
         let mut traffic = Traffic::new(&self.options, sender, &mut self.suspects);
-        let mut reply = first.and_then(|job| traffic.begin(job));
+        let mut reply = first.and_then(|job| traffic.watch.begin(&mut traffic.flight, job));
         let ended = match traffic.run(orders, &mut reply).await {
             Ok(()) => {
                 let farewell = async {
@@ -129,7 +129,9 @@ impl Remote for Broker {
             }
             Err(lost) => {
                 tracing::warn!(to = %self.options.url, reason = %Report(&lost), "connection lost");
-                let known = traffic.interrupted(&lost);
+                let known = traffic
+                    .watch
+                    .interrupted(&mut traffic.flight, lost.may_be_for_a_message().then_some(&lost));
                 if let Some(reply) = reply {
                     let _nobody_waits = reply.send(known.ok_or_else(|| lost.into()));
                 }
@@ -150,34 +152,7 @@ struct Traffic<'a> {
     sending: Option<Sending>,
     settling: FuturesUnordered<Settling>,
     answered: bool,
-    suspects: &'a mut Suspects,
-    /// The first message of the batch that connections were lost with, and its place.
-    suspect: Option<(usize, Message)>,
-}
-
-impl Traffic<'_> {
-    /// Forgets what a message was suspected of once it is answered.
-    fn acquit(&mut self) {
-        if let Some((at, message)) = &self.suspect
-            && self.flight.is_known(*at)
-        {
-            self.suspects.answered(message);
-            self.suspect = None;
-        }
-    }
-
-    /// Returns what is known of a batch whose connection is lost.
-    fn interrupted(&mut self, lost: &Lost) -> Option<Vec<Outcome>> {
-        self.acquit();
-        if lost.may_be_for_a_message()
-            && let Some((message, alone)) = self.flight.first_unanswered()
-            && self.suspects.lost(message, alone)
-        {
-            let lost = Report(lost);
-            self.flight.refuse_first(format!("sent alone, again and again: {lost}"));
-        }
-        self.flight.interrupt()
-    }
+    watch: Watch<'a>,
 }
 
 impl<'a> Traffic<'a> {
@@ -189,26 +164,15 @@ impl<'a> Traffic<'a> {
             sending: None,
             settling: FuturesUnordered::new(),
             answered: false,
-            suspects,
-            suspect: None,
+            watch: Watch::new(suspects),
         }
-    }
-
-    fn begin(&mut self, job: Job) -> Option<Reply> {
-        if job.reply.is_closed() {
-            return None;
-        }
-        let suspect = job.messages.iter().position(|message| self.suspects.is_suspect(message));
-        self.suspect = suspect.and_then(|at| Some((at, job.messages.get(at)?.clone())));
-        self.flight.begin(job.messages, suspect);
-        Some(job.reply)
     }
 
     /// Returns `Ok` when the upstream is closed.
     async fn run(&mut self, orders: &mut Orders, reply: &mut Option<Reply>) -> Result<(), Lost> {
         loop {
             self.fill();
-            self.acquit();
+            self.watch.acquit(&self.flight);
             if let Some(outcomes) = self.flight.finish()
                 && let Some(reply) = reply.take()
             {
@@ -234,7 +198,7 @@ impl<'a> Traffic<'a> {
                 },
                 error = detached(&mut self.sender) => return Err(Lost::detached(&error)),
                 job = orders.jobs.recv(), if !self.flight.is_busy() => match job {
-                    Some(job) => *reply = self.begin(job),
+                    Some(job) => *reply = self.watch.begin(&mut self.flight, job),
                     None => return Ok(()),
                 },
                 () = is_abandoned(reply) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use bytes::BytesMut;
-use edge_core::{EndpointError, Message, Outcome, Report};
+use edge_core::{EndpointError, Report};
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,7 +18,7 @@ use super::publish::Publisher;
 use crate::upstream::driver::{Ended, Remote};
 use crate::upstream::flight::Flight;
 use crate::upstream::jobs::{Job, Orders, Reply, is_abandoned};
-use crate::upstream::suspects::Suspects;
+use crate::upstream::suspects::{Suspects, Watch};
 
 /// How many bytes are gathered before they are written; one packet may go beyond.
 const WRITE_BYTES: usize = 64 << 10;
@@ -87,14 +87,15 @@ impl Remote for Broker {
         let mut traffic = Traffic::new(&self.options, &link, &mut self.suspects);
         let mut reply = None;
         if let Some(job) = first {
-            reply = traffic.begin(job);
+            reply = traffic.watch.begin(&mut traffic.flight, job);
         }
         let lost = match traffic.run(link, orders, &mut reply).await {
             Ok(()) => return Ended::Closing,
             Err(lost) => lost,
         };
         tracing::warn!(to = %self.options.url, reason = %Report(&lost), "connection lost");
-        let known = traffic.interrupted(&lost);
+        let known =
+            traffic.watch.interrupted(&mut traffic.flight, lost.may_be_for_a_message().then_some(&lost));
         if let Some(reply) = reply {
             let _nobody_waits = reply.send(known.ok_or_else(|| lost.into()));
         }
@@ -114,34 +115,7 @@ struct Traffic<'a> {
     /// When the PINGREQ was sent that is not answered yet.
     pinged: Option<Instant>,
     answered: bool,
-    suspects: &'a mut Suspects,
-    /// The first message of the batch that connections were lost with, and its place.
-    suspect: Option<(usize, Message)>,
-}
-
-impl Traffic<'_> {
-    /// Forgets what a message was suspected of once it is answered.
-    fn acquit(&mut self) {
-        if let Some((at, message)) = &self.suspect
-            && self.flight.is_known(*at)
-        {
-            self.suspects.answered(message);
-            self.suspect = None;
-        }
-    }
-
-    /// Returns what is known of a batch whose connection is lost.
-    fn interrupted(&mut self, lost: &Lost) -> Option<Vec<Outcome>> {
-        self.acquit();
-        if lost.may_be_for_a_message()
-            && let Some((message, alone)) = self.flight.first_unanswered()
-            && self.suspects.lost(message, alone)
-        {
-            let lost = Report(lost);
-            self.flight.refuse_first(format!("sent alone, again and again: {lost}"));
-        }
-        self.flight.interrupt()
-    }
+    watch: Watch<'a>,
 }
 
 impl<'a> Traffic<'a> {
@@ -159,19 +133,8 @@ impl<'a> Traffic<'a> {
             wrote: Instant::now(),
             pinged: None,
             answered: false,
-            suspects,
-            suspect: None,
+            watch: Watch::new(suspects),
         }
-    }
-
-    fn begin(&mut self, job: Job) -> Option<Reply> {
-        if job.reply.is_closed() {
-            return None;
-        }
-        let suspect = job.messages.iter().position(|message| self.suspects.is_suspect(message));
-        self.suspect = suspect.and_then(|at| Some((at, job.messages.get(at)?.clone())));
-        self.flight.begin(job.messages, suspect);
-        Some(job.reply)
     }
 
     /// Returns `Ok` when the upstream is closed.
@@ -182,7 +145,7 @@ impl<'a> Traffic<'a> {
         loop {
             self.take(&mut input)?;
             self.fill();
-            self.acquit();
+            self.watch.acquit(&self.flight);
             if let Some(outcomes) = self.flight.finish()
                 && let Some(reply) = reply.take()
             {
@@ -209,7 +172,7 @@ impl<'a> Traffic<'a> {
                     self.wrote = Instant::now();
                 }
                 job = orders.jobs.recv(), if !self.flight.is_busy() => match job {
-                    Some(job) => *reply = self.begin(job),
+                    Some(job) => *reply = self.watch.begin(&mut self.flight, job),
                     None => return Ok(()),
                 },
                 () = is_abandoned(reply) => {
