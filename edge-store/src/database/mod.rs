@@ -4,9 +4,12 @@
 mod disk;
 
 use std::io;
+use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use redb::Database;
+
+use crate::OpenError;
 
 #[cfg(test)]
 pub(crate) use disk::{Backend, Disk, Image};
@@ -31,12 +34,19 @@ struct Slot {
 }
 
 impl Reopening {
-    /// Opens the database.
+    /// Opens the database in the file `path`, which errors name.
     pub(crate) fn new(
         open: impl Fn() -> Result<Database, redb::Error> + Send + Sync + 'static,
-    ) -> Result<Self, redb::Error> {
-        let database = Some(open()?);
-        Ok(Self { open: Box::new(open), slot: RwLock::new(Slot { database, openings: 0 }) })
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        let database = open().map_err(|error| match error {
+            redb::Error::DatabaseAlreadyOpen => {
+                OpenError::Locked { dir: path.parent().unwrap_or(path).to_owned() }
+            }
+            error => OpenError::io("opening", path)(io_error(error)),
+        })?;
+        let slot = Slot { database: Some(database), openings: 0 };
+        Ok(Self { open: Box::new(open), slot: RwLock::new(slot) })
     }
 
     /// Does some work, with a database that is opened again first if it has failed before.

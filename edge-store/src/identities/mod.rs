@@ -103,13 +103,7 @@ impl IdentityFile {
             }
             Ok(database)
         };
-        let database = Reopening::new(open).map_err(|error| match error {
-            redb::Error::DatabaseAlreadyOpen => {
-                OpenError::Locked { dir: path.parent().unwrap_or(path).to_owned() }
-            }
-            error => OpenError::io("opening", path)(io_error(error)),
-        })?;
-        let database = Arc::new(database);
+        let database = Arc::new(Reopening::new(open, path)?);
         let shared = Arc::new(Shared::default());
         let thread = worker::start(database.clone(), shared.clone());
         let thread = thread.map_err(OpenError::io("starting a thread for", path))?;

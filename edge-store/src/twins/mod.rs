@@ -21,7 +21,7 @@ use redb::{Database, ReadableDatabase, TableDefinition};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::OpenError;
-use crate::database::{Reopening, io_error};
+use crate::database::Reopening;
 use worker::{Change, Request};
 
 const FILE: &str = "twins.redb";
@@ -94,13 +94,7 @@ impl TwinFile {
             worker::make_table(&database)?;
             Ok(database)
         };
-        let database = Reopening::new(open).map_err(|error| match error {
-            redb::Error::DatabaseAlreadyOpen => {
-                OpenError::Locked { dir: path.parent().unwrap_or(path).to_owned() }
-            }
-            error => OpenError::io("opening", path)(io_error(error)),
-        })?;
-        let database = Arc::new(database);
+        let database = Arc::new(Reopening::new(open, path)?);
         let (requests, mail) = mpsc::channel(MAX_WAITING);
         let thread =
             worker::start(database.clone(), mail).map_err(OpenError::io("starting a thread for", path))?;
