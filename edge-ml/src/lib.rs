@@ -31,9 +31,11 @@
 //! ```
 
 mod affine;
+#[cfg(any(feature = "ort", feature = "tract"))]
 mod declared;
 mod engine;
 pub mod fetch;
+#[cfg(any(feature = "ort", feature = "tract"))]
 mod guarded;
 mod load;
 pub mod mapping;
