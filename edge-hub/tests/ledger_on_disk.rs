@@ -105,7 +105,7 @@ async fn live(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(support::cases(32)))]
 
     #[test]
     fn a_gateway_that_ends_without_warning_knows_what_it_took(

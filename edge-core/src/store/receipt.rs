@@ -34,14 +34,23 @@ pub struct Receipt {
 
 #[derive(Debug)]
 enum State {
-    Ready(Option<Result<Durability, StoreError>>),
-    Waiting(oneshot::Receiver<Result<Durability, StoreError>>),
+    Reached(Durability),
+    /// `None` once it has been told.
+    Failed(Option<Box<StoreError>>),
+    Waiting(oneshot::Receiver<Answer>),
 }
+
+/// What a batch came to; small, for there is one on its way for each batch.
+type Answer = Result<Durability, Box<StoreError>>;
 
 impl Receipt {
     /// Returns a receipt that has resolved already.
     pub fn ready(result: Result<Durability, StoreError>) -> Self {
-        Self { state: State::Ready(Some(result)), dropped: Vec::new() }
+        let state = match result {
+            Ok(level) => State::Reached(level),
+            Err(error) => State::Failed(Some(Box::new(error))),
+        };
+        Self { state, dropped: Vec::new() }
     }
 
     /// Returns why the batch was not taken, when that is known already.
@@ -50,8 +59,8 @@ impl Receipt {
     #[must_use]
     pub fn refusal(&self) -> Option<&StoreError> {
         match &self.state {
-            State::Ready(Some(Err(error))) => Some(error),
-            _ => None,
+            State::Failed(error) => error.as_deref(),
+            State::Reached(_) | State::Waiting(_) => None,
         }
     }
 
@@ -79,21 +88,23 @@ impl Future for Receipt {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
-            State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(StoreError::Closed))),
-            State::Waiting(receiver) => {
-                Pin::new(receiver).poll(cx).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
-            }
+            State::Reached(level) => Poll::Ready(Ok(*level)),
+            State::Failed(error) => Poll::Ready(Err(error.take().map_or(StoreError::Closed, |error| *error))),
+            State::Waiting(receiver) => Pin::new(receiver).poll(cx).map(|answer| match answer {
+                Ok(answer) => answer.map_err(|error| *error),
+                Err(_) => Err(StoreError::Closed),
+            }),
         }
     }
 }
 
 /// Resolves a [`Receipt`].
 #[derive(Debug)]
-pub struct ReceiptSender(oneshot::Sender<Result<Durability, StoreError>>);
+pub struct ReceiptSender(oneshot::Sender<Answer>);
 
 impl ReceiptSender {
     /// Resolves the receipt; nothing happens when nobody waits for it any more.
     pub fn send(self, result: Result<Durability, StoreError>) {
-        let _nobody_waits = self.0.send(result);
+        let _nobody_waits = self.0.send(result.map_err(Box::new));
     }
 }

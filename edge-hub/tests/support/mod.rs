@@ -20,6 +20,11 @@ pub fn builder(store: &Arc<Faulty>, clock: &Arc<VirtualClock>, link: &Arc<Link>)
     Hub::builder("edge1".parse().unwrap()).store(store.clone()).clock(clock.clone()).endpoint(link.clone())
 }
 
+/// Returns how many cases a test under random faults tries: `PROPTEST_CASES=10000` asks for more than `usual`.
+pub fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 /// Sends a message with a number, of at least so many bytes.
 pub async fn send(client: &Client, number: u64, bytes: usize) -> Result<(), SendError> {
     let mut body = number.to_le_bytes().to_vec();

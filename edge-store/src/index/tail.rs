@@ -33,7 +33,6 @@ pub(crate) struct TailMessage {
     /// `None` once all queues have passed it.
     message: Option<Message>,
     enqueued: u64,
-    bound: BoundList,
     waiting_queues: u32,
 }
 
@@ -41,6 +40,8 @@ pub(crate) struct TailMessage {
 #[derive(Debug)]
 pub(crate) struct Tail {
     messages: VecDeque<TailMessage>,
+    /// For how many of them in a row which targets hold.
+    runs: VecDeque<(usize, BoundList)>,
     /// The sequence number of the first message.
     base: u64,
     /// Messages below this are on disk.
@@ -54,15 +55,23 @@ const OVERHEAD_BYTES: usize = 128;
 
 impl Tail {
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { messages: VecDeque::new(), base: 0, written: 0, bytes: 0, limit_bytes }
+        Self { messages: VecDeque::new(), runs: VecDeque::new(), base: 0, written: 0, bytes: 0, limit_bytes }
     }
 
-    /// Adds a message, and returns its sequence number.
-    pub(crate) fn push(&mut self, message: Message, enqueued: u64, bound: BoundList) -> u64 {
+    /// Returns the sequence number of the next message.
+    pub(crate) fn next(&self) -> u64 {
+        self.base + self.messages.len() as u64
+    }
+
+    /// Adds a message.
+    pub(crate) fn push(&mut self, message: Message, enqueued: u64, bound: &BoundList) {
         self.bytes += message.encoded().len() + OVERHEAD_BYTES;
         let waiting_queues = u32::try_from(bound.len()).unwrap_or(u32::MAX);
-        self.messages.push_back(TailMessage { message: Some(message), enqueued, bound, waiting_queues });
-        self.base + self.messages.len() as u64 - 1
+        self.messages.push_back(TailMessage { message: Some(message), enqueued, waiting_queues });
+        match self.runs.back_mut() {
+            Some((messages, last)) if Arc::ptr_eq(last, bound) => *messages += 1,
+            _ => self.runs.push_back((1, bound.clone())),
+        }
     }
 
     /// Returns a message and when it was enqueued.
@@ -91,7 +100,7 @@ impl Tail {
 
     /// Takes out the oldest message when it is on disk, and either nobody waits for it or the tail is too large;
     /// returns its sequence number and its targets.
-    pub(crate) fn evict(&mut self) -> Option<(u64, BoundList)> {
+    pub(crate) fn evict(&mut self) -> Option<(u64, &BoundList)> {
         let oldest = self.messages.front()?;
         if self.base >= self.written || (oldest.message.is_some() && self.bytes <= self.limit_bytes) {
             return None;
@@ -103,8 +112,12 @@ impl Tail {
         self.bytes -= OVERHEAD_BYTES;
         if self.messages.is_empty() {
             self.messages.shrink_to(4096);
+            self.runs.shrink_to(1024);
         }
         self.base += 1;
-        Some((self.base - 1, oldest.bound))
+        self.runs.pop_front_if(|(left, _)| *left == 0);
+        let (left, bound) = self.runs.front_mut()?;
+        *left -= 1;
+        Some((self.base - 1, bound))
     }
 }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use edge_core::{
-    DropCause, Durability, Enqueue, Gone, Overflow, QueueId, Receipt, ReceiptSender, RouteName, StoreError,
-    Target,
-};
+use edge_core::{DropCause, Durability, Enqueue, Gone, QueueId, Receipt, RouteName, StoreError, Target};
 
+use super::outbox::{Batch, Cleared, Definition};
 use super::plan::Plan;
 use super::queue::Exits;
 use super::{Queue, Refusal, State};
@@ -16,78 +14,8 @@ use crate::log::{MAX_NUMBERS, MAX_OFFSET, NEVER, expiry, message_bytes};
 /// Target lists that are remembered by their address.
 const MAX_BOUND_LISTS: usize = 1024;
 
-/// A batch on its way to the disk.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) messages: Vec<Enqueue>,
-    pub(crate) runs: Runs,
-    /// Names that the batch is the first to use.
-    pub(crate) definitions: Vec<Definition>,
-    /// Bytes of its message records.
-    pub(crate) bytes: u64,
-    pub(crate) level: Durability,
-    pub(crate) receipt: Option<ReceiptSender>,
-    /// Where those stood that left to make room for it.
-    pub(crate) cleared: Cleared,
-}
-
-/// The segments out of which entries have left to make room for a batch: until it is on disk they must stay.
-#[derive(Debug, Default)]
-pub(crate) struct Cleared {
-    segments: Vec<u64>,
-    /// Some of them were not on disk: these come to stand in this segment or a later one.
-    newest: Option<u64>,
-}
-
-impl Cleared {
-    pub(crate) fn contains(&self, segment: u64) -> bool {
-        self.newest.is_some_and(|newest| segment >= newest) || self.segments.contains(&segment)
-    }
-
-    pub(crate) fn append(&mut self, mut other: Self) {
-        self.segments.append(&mut other.segments);
-        self.newest = self.newest.into_iter().chain(other.newest).min();
-    }
-
-    fn add(&mut self, segment: u64) {
-        if !self.segments.contains(&segment) {
-            self.segments.push(segment);
-        }
-    }
-}
-
-/// For how many messages in a row which targets hold; the one run of most batches needs no memory of its own.
-#[derive(Debug, Default)]
-pub(crate) struct Runs {
-    first: Option<(usize, BoundList)>,
-    more: Vec<(usize, BoundList)>,
-}
-
-impl Runs {
-    fn last_mut(&mut self) -> Option<&mut (usize, BoundList)> {
-        self.more.last_mut().or(self.first.as_mut())
-    }
-
-    fn push(&mut self, run: (usize, BoundList)) {
-        match &self.first {
-            None => self.first = Some(run),
-            Some(_) => self.more.push(run),
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &BoundList)> {
-        self.first.iter().chain(&self.more).map(|(count, bound)| (*count, bound))
-    }
-}
-
-/// A name that gets a number, and what goes with it.
-#[derive(Clone, Debug)]
-pub(crate) enum Definition {
-    Queue(u32, QueueId),
-    Route(u32, RouteName),
-    /// What a route wants to happen at overflow of a queue.
-    Policy(u32, u32, Overflow),
-}
+/// For how many messages in a row which targets hold.
+pub(super) type Runs = Vec<(usize, BoundList)>;
 
 /// A batch that was taken.
 enum Taken {
@@ -105,7 +33,7 @@ impl State {
             Ok(Taken::Now(level)) => Receipt::ready(Ok(level)),
             Err(error) => Receipt::ready(Err(error)),
         };
-        receipt.with_dropped(gone)
+        if gone.is_empty() { receipt } else { receipt.with_dropped(gone) }
     }
 
     fn try_append(
@@ -125,19 +53,9 @@ impl State {
             return Ok(Taken::Now(level));
         }
         let mut definitions = Vec::new();
-        let planned = if self.has_room_for(&messages, bytes) {
-            Ok(None)
-        } else {
-            self.heed(&messages, &mut definitions);
-            self.plan(&messages).map(Some)
-        };
-        let bound = planned.and_then(|plan| {
-            let runs = self.bind_all(&messages, &mut definitions)?;
-            self.check_offsets(&runs)?;
-            Ok((plan, runs))
-        });
-        let (plan, mut runs) = match bound {
-            Ok(bound) => bound,
+        let mut runs = std::mem::take(&mut self.spare_runs);
+        let plan = match self.prepare(&messages, bytes, &mut runs, &mut definitions) {
+            Ok(plan) => plan,
             Err(error) => {
                 // What has its number now keeps it.
                 if !definitions.is_empty() {
@@ -149,15 +67,17 @@ impl State {
         if let Some(plan) = plan.as_ref().filter(|plan| !plan.dropped.is_empty()) {
             (runs, bytes) = self.without(&messages, &runs, plan, gone);
         }
-        let mut rest = messages.as_slice();
-        for (count, bound) in runs.iter() {
-            let (these, others) = rest.split_at(count);
-            rest = others;
-            for message in these {
+        let mut messages = messages.into_iter();
+        let mut count = 0;
+        for (these, bound) in &runs {
+            for message in messages.by_ref().take(*these).filter(|_| !bound.is_empty()) {
+                count += 1;
                 self.push(message, bound);
             }
         }
-        let cleared = plan.map(|plan| self.make_room(plan, gone)).unwrap_or_default();
+        runs.clear();
+        self.spare_runs = runs;
+        let cleared = plan.map(|plan| Box::new(self.make_room(*plan, gone)));
         self.mail.unwritten_bytes += bytes;
         let (receipt, answer) = match level {
             Durability::Memory => (None, None),
@@ -166,8 +86,28 @@ impl State {
                 (Some(sender), Some(receipt))
             }
         };
-        self.mail.put(Batch { messages, runs, definitions, bytes, level, receipt, cleared });
+        let definitions = definitions.into_boxed_slice();
+        self.mail.outbox.put(Batch { definitions, messages: count, bytes, level, receipt, cleared });
         Ok(answer.map_or(Taken::Now(level), Taken::Later))
+    }
+
+    /// Finds out where the messages of a batch go, and who leaves for them when there is no room.
+    fn prepare(
+        &mut self,
+        messages: &[Enqueue],
+        bytes: u64,
+        runs: &mut Runs,
+        definitions: &mut Vec<Definition>,
+    ) -> Result<Option<Box<Plan>>, StoreError> {
+        let plan = if self.has_room_for(messages, bytes) {
+            None
+        } else {
+            self.heed(messages, definitions);
+            Some(Box::new(self.plan(messages)?))
+        };
+        self.bind_all(messages, runs, definitions)?;
+        self.check_offsets(runs)?;
+        Ok(plan)
     }
 
     /// Returns how many bytes the batch takes on disk.
@@ -193,9 +133,8 @@ impl State {
 
     /// Returns whether a batch fits without a closer look.
     fn has_room_for(&self, messages: &[Enqueue], bytes: u64) -> bool {
-        let room = self.options.room_for_drops().unwrap_or(u64::MAX);
         let mut previous: Option<&Arc<[Target]>> = None;
-        self.used_bytes() + bytes <= room
+        self.options.room_for_drops().is_none_or(|room| self.used_bytes() + bytes <= room)
             && messages.iter().all(|message| {
                 let known = previous.is_some_and(|previous| Arc::ptr_eq(previous, &message.targets));
                 previous = Some(&message.targets);
@@ -224,12 +163,12 @@ impl State {
     fn without(
         &mut self,
         messages: &[Enqueue],
-        runs: &Runs,
+        runs: &[(usize, BoundList)],
         plan: &Plan,
         gone: &mut Vec<Gone>,
     ) -> (Runs, u64) {
-        let bounds = runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, count));
-        let (mut runs, mut bytes) = (Runs::default(), 0);
+        let bounds = runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, *count));
+        let (mut runs, mut bytes) = (Runs::new(), 0);
         for (at, (message, bound)) in messages.iter().zip(bounds).enumerate() {
             let is_dropped = |number: usize| plan.dropped.contains(&(at, number));
             let kept = if (0..bound.len()).any(is_dropped) {
@@ -285,10 +224,10 @@ impl State {
     }
 
     /// Refuses a batch for a queue whose offsets are used up; only a log that was made up gets there.
-    fn check_offsets(&self, runs: &Runs) -> Result<(), StoreError> {
-        for (messages, bound) in runs.iter() {
+    fn check_offsets(&self, runs: &[(usize, BoundList)]) -> Result<(), StoreError> {
+        for (messages, bound) in runs {
             for queue in bound.iter().filter_map(|target| self.queues.get(target.queue as usize)) {
-                if queue.next.saturating_add(messages as u64) > MAX_OFFSET {
+                if queue.next.saturating_add(*messages as u64) > MAX_OFFSET {
                     return Err(StoreError::Io {
                         what: format!("numbering the entries of {}", queue.id),
                         source: Arc::new(std::io::Error::other("all offsets of the queue are used")),
@@ -299,14 +238,11 @@ impl State {
         Ok(())
     }
 
-    fn push(&mut self, message: &Enqueue, bound: &BoundList) {
-        if bound.is_empty() {
-            return;
-        }
-        let enqueued = message.enqueued.as_unix_ms();
-        let bytes = message_bytes(message.message.encoded().len(), bound.len());
+    fn push(&mut self, entry: Enqueue, bound: &BoundList) {
+        let (message, enqueued) = (entry.message, entry.enqueued.as_unix_ms());
+        let bytes = message_bytes(message.encoded().len(), bound.len());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let sequence = self.tail.push(message.message.clone(), enqueued, bound.clone());
+        let sequence = self.tail.next();
         for target in bound.iter() {
             let Some(queue) = self.queues.get_mut(target.queue as usize) else { continue };
             let expires = expiry(enqueued, target.time_to_live_ms);
@@ -324,17 +260,19 @@ impl State {
                 self.rank(target.queue, Some(self.active));
             }
             if has_keys {
-                self.learn_key(target.queue, target.route, offset, &message.message);
+                self.learn_key(target.queue, target.route, offset, &message);
             }
         }
+        self.mail.outbox.push(message.encoded().clone(), enqueued, bound);
+        self.tail.push(message, enqueued, bound);
     }
 
     fn bind_all(
         &mut self,
         messages: &[Enqueue],
+        runs: &mut Runs,
         definitions: &mut Vec<Definition>,
-    ) -> Result<Runs, StoreError> {
-        let mut runs = Runs::default();
+    ) -> Result<(), StoreError> {
         let mut previous: Option<&Arc<[Target]>> = None;
         for message in messages {
             match runs.last_mut() {
@@ -343,7 +281,7 @@ impl State {
             }
             previous = Some(&message.targets);
         }
-        Ok(runs)
+        Ok(())
     }
 
     /// Returns the targets with numbers for names; new names are defined.
@@ -390,9 +328,8 @@ impl State {
 
     /// Lets the writer know of names that no batch uses yet.
     pub(super) fn define(&mut self, definitions: Vec<Definition>) {
-        let (messages, runs, level) = (Vec::new(), Runs::default(), Durability::Memory);
-        let cleared = Cleared::default();
-        self.mail.put(Batch { messages, runs, definitions, bytes: 0, level, receipt: None, cleared });
+        let (definitions, level, cleared) = (definitions.into_boxed_slice(), Durability::Memory, None);
+        self.mail.outbox.put(Batch { definitions, messages: 0, bytes: 0, level, receipt: None, cleared });
     }
 
     pub(super) fn queue_number(

@@ -143,9 +143,10 @@ impl State {
 
     /// Takes out of the tail what needs not be there.
     pub(crate) fn evict(&mut self) {
-        while let Some((sequence, bound)) = self.tail.evict() {
+        let Self { tail, queues, .. } = self;
+        while let Some((sequence, bound)) = tail.evict() {
             for target in bound.iter() {
-                let Some(queue) = self.queues.get_mut(target.queue as usize) else { continue };
+                let Some(queue) = queues.get_mut(target.queue as usize) else { continue };
                 queue.tail.pop_front_if(|oldest| oldest.sequence == sequence);
             }
         }

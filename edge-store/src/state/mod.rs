@@ -4,6 +4,7 @@ mod append;
 mod forget;
 mod held;
 mod keys;
+mod outbox;
 mod plan;
 mod publish;
 mod queue;
@@ -22,10 +23,10 @@ use tokio::sync::oneshot;
 use crate::StoreOptions;
 use crate::index::{BoundList, Counts, Extent, Tail};
 
-pub(crate) use append::{Batch, Cleared, Definition};
 use held::Classes;
 pub(crate) use held::Held;
 use keys::Hashers;
+pub(crate) use outbox::{Cleared, Definition, Outbox};
 pub(crate) use publish::Indexed;
 pub(crate) use queue::{Cursor, Queue};
 pub(crate) use read::{Found, OnDisk, Place, stored};
@@ -47,6 +48,8 @@ pub(crate) struct State {
     last_bound: Option<(Arc<[Target]>, BoundList)>,
     /// Bytes of what waits, by class.
     pub(crate) classes: Classes,
+    /// Memory for the next batch's targets.
+    spare_runs: append::Runs,
     pub(crate) tail: Tail,
     pub(crate) segments: BTreeMap<u64, Segment>,
     pub(crate) active: u64,
@@ -97,9 +100,7 @@ impl Segment {
 /// What waits for the writer.
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
-    pub(crate) batches: Vec<Batch>,
-    /// How many messages are in them.
-    pub(crate) messages: usize,
+    pub(crate) outbox: Outbox,
     /// Bytes of all batches that are not on disk.
     pub(crate) unwritten_bytes: u64,
     /// Queues that entries have left, each once.
@@ -146,22 +147,16 @@ pub(crate) enum Waiting {
 }
 
 impl Mail {
-    /// Adds a batch.
-    pub(crate) fn put(&mut self, batch: Batch) {
-        self.messages += batch.messages.len();
-        self.batches.push(batch);
-    }
-
     /// Returns whether what waits makes a group.
     pub(crate) fn holds(&self, group: &Group) -> bool {
-        self.batches.len() >= group.batches
-            || self.messages >= group.messages
+        self.outbox.len() >= group.batches
+            || self.outbox.messages() >= group.messages
             || self.unwritten_bytes >= group.bytes
     }
 
     /// Returns whether the writer should take the mail at once; `failed` says that its last attempt to write did.
     pub(crate) fn is_urgent(&self, failed: bool) -> bool {
-        let work = if failed { self.retry } else { self.pressed || !self.batches.is_empty() };
+        let work = if failed { self.retry } else { self.pressed || !self.outbox.is_empty() };
         self.is_more_urgent() || work || !self.dead.is_empty()
     }
 
@@ -205,6 +200,7 @@ impl State {
             bound: HashMap::new(),
             last_bound: None,
             classes: Classes::default(),
+            spare_runs: Vec::new(),
             segments: BTreeMap::new(),
             active: 0,
             file_bytes: 0,

@@ -6,12 +6,12 @@ use super::relocate::report_lost;
 use super::{Failure, Writer};
 use crate::fs::write_all;
 use crate::log::{Kind, TargetEntry, expiry, message_bytes};
-use crate::state::{Batch, Cleared, Definition, Indexed, Refusal};
+use crate::state::{Cleared, Definition, Indexed, Refusal};
 
 /// The buffer is written out when it holds this much: it is still in the cache of the processor then.
 const BUFFER_BYTES: u64 = 256 << 10;
 /// Senders that are told under one lock.
-const ANSWERED_TOGETHER: usize = 64;
+const ANSWERED_TOGETHER: usize = 256;
 
 impl Writer {
     /// Writes everything that is queued, and makes it as durable as its senders asked for, or wholly when `sync` says so.
@@ -26,14 +26,12 @@ impl Writer {
             self.roll()?;
         }
         let started_at = self.active.position;
-        while let Some(batch) = self.queued.front() {
+        while let Some(batch) = self.queued.first() {
             if self.is_full(batch.bytes) {
                 self.flush()?;
                 self.roll()?;
             }
-            if let Some(batch) = self.queued.pop_front() {
-                self.encode(batch);
-            }
+            self.encode();
             if self.encoder.end(0) >= BUFFER_BYTES {
                 self.flush()?;
             }
@@ -66,10 +64,11 @@ impl Writer {
         Ok(())
     }
 
-    fn encode(&mut self, mut batch: Batch) {
+    /// Encodes the first batch that is queued.
+    fn encode(&mut self) {
+        let Some(mut batch) = self.queued.pop() else { return };
         self.mark_synced();
-        let mut left: usize =
-            batch.runs.iter().filter(|(_, bound)| !bound.is_empty()).map(|(count, _)| count).sum();
+        let mut left = batch.messages;
         let mut names = batch.definitions.len();
         for definition in &batch.definitions {
             names -= 1;
@@ -89,12 +88,12 @@ impl Writer {
                 }
             }
         }
-        let bounds = batch.runs.iter().flat_map(|(count, bound)| std::iter::repeat_n(bound, count));
-        for (message, bound) in batch.messages.iter().zip(bounds).filter(|(_, bound)| !bound.is_empty()) {
+        while left > 0 {
+            let Some((fresh, bound)) = self.queued.pop_message() else { break };
             left -= 1;
-            let enqueued = message.enqueued.as_unix_ms();
+            let enqueued = fresh.enqueued;
             let position = u32::try_from(self.encoder.end(self.active.position)).unwrap_or(u32::MAX);
-            let encoded = message.message.encoded();
+            let encoded = &fresh.encoded;
             let taken = message_bytes(encoded.len(), bound.len());
             let packed = self.packer.as_mut().and_then(|packer| packer.pack(encoded));
             if packed.is_some() {
@@ -117,7 +116,9 @@ impl Writer {
             self.encoded.message_bytes += encoded.len() as u64;
         }
         self.encoded.bytes += batch.bytes;
-        self.encoded.cleared.append(std::mem::take(&mut batch.cleared));
+        if let Some(cleared) = batch.cleared.take() {
+            self.encoded.cleared.append(*cleared);
+        }
         match (batch.receipt.take(), batch.level) {
             (Some(receipt), Durability::Synced) => self.synced.push(receipt),
             (Some(receipt), _) => self.written.push(receipt),
@@ -189,8 +190,7 @@ impl Writer {
         self.failed = Some(error.clone());
         let mut state = self.shared.lock();
         state.refusal = Some(Refusal::Unwritten(error.clone()));
-        let queued = self.queued.iter_mut().chain(&mut state.mail.batches);
-        let receipts: Vec<_> = queued.filter_map(|batch| batch.receipt.take()).collect();
+        let receipts: Vec<_> = self.queued.take_receipts().chain(state.mail.outbox.take_receipts()).collect();
         drop(state);
         for receipt in receipts.into_iter().chain(self.written.drain(..)).chain(self.synced.drain(..)) {
             receipt.send(Err(error.clone()));

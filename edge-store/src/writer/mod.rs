@@ -6,7 +6,6 @@ mod relocate;
 mod roll;
 mod worker;
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +16,7 @@ use crate::Gather;
 use crate::fs::{FsFile, FsLock};
 use crate::log::{Encoder, Packer};
 use crate::shared::Shared;
-use crate::state::{Batch, Cleared, Indexed};
+use crate::state::{Cleared, Indexed, Outbox};
 
 pub(crate) use ledger::{Ledger, LoggedQueue};
 use relocate::Relocation;
@@ -49,7 +48,7 @@ pub(crate) struct Writer {
     /// What the encoder holds.
     encoded: Encoded,
     /// Batches that are not encoded yet.
-    queued: VecDeque<Batch>,
+    queued: Outbox,
     /// Senders who wait for a write.
     written: Vec<ReceiptSender>,
     /// Senders who wait for a sync.

@@ -9,6 +9,7 @@ use super::{Active, Encoded, Failure, Ledger, Writer, write_error};
 use crate::fs::{FsFile, FsLock};
 use crate::log::{Encoder, Header, Packer, file_name};
 use crate::shared::Shared;
+use crate::state::Outbox;
 
 /// The smallest dead active segment that is given back.
 const MIN_DEAD_BYTES: u64 = 4096;
@@ -44,7 +45,7 @@ impl Writer {
             encoder: Encoder::new(),
             packer: options.compress.then(Packer::new),
             encoded: Encoded::default(),
-            queued: std::collections::VecDeque::new(),
+            queued: Outbox::default(),
             written: Vec::new(),
             synced: Vec::new(),
             dead: Vec::new(),
@@ -152,7 +153,7 @@ impl Writer {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         // What has left later than the batches that are still to be written must not be said before them.
-        if self.queued.is_empty() && state.mail.batches.is_empty() {
+        if self.queued.is_empty() && state.mail.outbox.is_empty() {
             self.ledger.note_news(&mut state);
         }
         let extents = state.extents_of(self.active.number);
@@ -250,7 +251,7 @@ impl Writer {
     /// Unlinks the dead segments, but for those out of which entries have left to make room for what is not written yet:
     /// they must not be gone without it.
     pub(super) fn unlink_unneeded(&mut self) {
-        let waiting = || self.queued.iter().map(|batch| &batch.cleared).chain([&self.encoded.cleared]);
+        let waiting = || self.queued.cleared().chain([&self.encoded.cleared]);
         let is_needed = |number: &u64| waiting().any(|cleared| cleared.contains(*number));
         let (needed, rest): (Vec<_>, Vec<_>) = self.dead.iter().copied().partition(is_needed);
         // A full disk may get room elsewhere, a used up quota never would: then what is written next is what they left for.

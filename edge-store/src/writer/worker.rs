@@ -142,7 +142,7 @@ impl Writer {
         }
         let group = self.gather.group(self.last_group);
         let mail = &state.mail;
-        if !mail.batches.is_empty() && !mail.holds(&group) && !mail.is_more_urgent() {
+        if !mail.outbox.is_empty() && !mail.holds(&group) && !mail.is_more_urgent() {
             (state, _) = doze(&shared, state, Waiting::Group(group), self.gather.at_most);
         }
         self.unsynced_notes = 0;
@@ -176,9 +176,8 @@ impl Writer {
     /// Takes batches, what has left, and dead segments.
     fn take_news(&mut self, state: &mut State) {
         let mail = &mut state.mail;
-        self.queued.extend(mail.batches.drain(..));
-        mail.messages = 0;
-        mail.batches.shrink_to(8 * 1024);
+        self.queued.take(&mut mail.outbox);
+        mail.outbox.shrink();
         self.dead.append(&mut mail.dead);
         self.ledger.note_news(state);
     }
@@ -190,11 +189,12 @@ impl Writer {
         let poisoned = || StoreError::Poisoned { source: source.clone() };
         let mut state = self.shared.lock();
         state.refusal = Some(Refusal::Poisoned(source.clone()));
-        let mail = std::mem::take(&mut state.mail);
+        let mut mail = std::mem::take(&mut state.mail);
         drop(state);
-        let queued = self.queued.drain(..).chain(mail.batches).filter_map(|batch| batch.receipt);
+        self.queued.take(&mut mail.outbox);
+        let queued = std::mem::take(&mut self.queued);
         let receipts: Vec<ReceiptSender> =
-            queued.chain(self.written.drain(..)).chain(self.synced.drain(..)).collect();
+            queued.into_receipts().chain(self.written.drain(..)).chain(self.synced.drain(..)).collect();
         for receipt in receipts {
             receipt.send(Err(poisoned()));
         }

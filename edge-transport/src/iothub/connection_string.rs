@@ -57,6 +57,12 @@ pub enum ConnectionStringError {
         /// Its name.
         name: &'static str,
     },
+    /// A part begins or ends in blanks, which nobody would see.
+    #[error("the connection string has a {name} that begins or ends in blanks")]
+    Blank {
+        /// Its name.
+        name: &'static str,
+    },
     /// A part is missing.
     #[error("the connection string has no {name}")]
     Missing {
@@ -97,6 +103,9 @@ impl std::str::FromStr for ConnectionString {
             };
             if slot.replace(value).is_some() {
                 return Err(ConnectionStringError::Twice { name });
+            }
+            if value.trim() != value {
+                return Err(ConnectionStringError::Blank { name });
             }
         }
         let [host, device, module, key, gateway_host, x509] = values;
@@ -155,6 +164,12 @@ mod tests {
         check_same("HostName=h;DeviceId=a=b;x509=true");
     }
 
+    #[test]
+    fn blanks_around_the_whole_are_nobodys() {
+        let text = "HostName=h;DeviceId=d;x509=true;GatewayHostName=g";
+        assert_eq!(format!(" {text}\r\n").parse::<ConnectionString>().unwrap().to_string(), text);
+    }
+
     fn check_refused(text: &str, error: ConnectionStringError) {
         assert_eq!(text.parse::<ConnectionString>(), Err(error), "{text}");
     }
@@ -169,6 +184,12 @@ mod tests {
         check_refused("HostName=h;oops", E::Part { number: 2 });
         check_refused("HostName=h;Device=d", E::Unknown { name: "Device".to_owned() });
         check_refused("HostName=h;HostName=h", E::Twice { name: "HostName" });
+        check_refused(
+            "HostName=h;DeviceId=d;GatewayHostName=g ;x509=true",
+            E::Blank { name: "GatewayHostName" },
+        );
+        check_refused("HostName= h;DeviceId=d;x509=true", E::Blank { name: "HostName" });
+        check_refused("HostName=h;DeviceId=d;SharedAccessKey=YQ==\n;", E::Blank { name: "SharedAccessKey" });
         check_refused("HostName=h;DeviceId=d;SharedAccessKey=!", E::Key(SasKeyError::Base64));
         check_refused("HostName=h;DeviceId=;x509=true", E::Id(IdError::Empty { what: "device id" }));
     }
