@@ -1,6 +1,7 @@
 //! What can be set about a store.
 
 use crate::Gather;
+use crate::log::MAX_NUMBERS;
 
 /// How a [`SegmentStore`](crate::SegmentStore) behaves; the defaults suit a gateway.
 ///
@@ -31,6 +32,10 @@ pub struct StoreOptions {
     /// Whether messages are compressed (LZ4, each by itself) where that makes them smaller by an eighth or more: less is
     /// written, for some time of the processor. What is there can be read either way.
     pub compress: bool,
+    /// The most queues, 65,536 at most. When a new one is used beyond it, queues that are empty and were not used lately
+    /// are forgotten, if their names have a slash: their accounts go to one queue for each beginning of a name, such as
+    /// `$c2d/forgotten queues`. Offsets of a queue that comes back go on above those that it had.
+    pub max_queues: u32,
 }
 
 const DEFAULT_SEGMENT_BYTES: u64 = 16 << 20;
@@ -51,6 +56,7 @@ impl Default for StoreOptions {
             max_message_bytes: 1 << 20,
             gather: Gather::default(),
             compress: false,
+            max_queues: MAX_NUMBERS,
         }
     }
 }
@@ -112,6 +118,13 @@ impl StoreOptions {
         self
     }
 
+    /// Sets the most queues.
+    #[must_use]
+    pub fn with_max_queues(mut self, max_queues: u32) -> Self {
+        self.max_queues = max_queues;
+        self
+    }
+
     /// Returns how large a segment may be when names and heads are a large part of it.
     pub(crate) fn largest_segment(&self) -> u64 {
         self.max_bytes.map_or(u64::MAX, |max| max / 8).min(4 * DEFAULT_SEGMENT_BYTES).max(self.segment_bytes)
@@ -123,6 +136,7 @@ impl StoreOptions {
         self.segment_bytes = self.segment_bytes.min(share).clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
         self.max_unwritten_bytes = self.max_unwritten_bytes.min(MAX_UNWRITTEN_BYTES);
         self.max_message_bytes = self.max_message_bytes.min(self.max_unwritten_bytes);
+        self.max_queues = self.max_queues.min(MAX_NUMBERS);
         self
     }
 }

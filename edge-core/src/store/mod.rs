@@ -399,6 +399,8 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
     /// Takes a batch, in order, and returns the receipt that resolves when it is as durable as `level`.
     ///
     /// A queue comes to be by the first entry for it. Dropping the receipt does not take the batch back.
+    /// A store may forget a queue that is empty; when it comes back, its offsets go on above all that it had, and what was
+    /// on its account stays on that of another queue.
     fn append(&self, batch: Vec<Enqueue>, level: Durability) -> Receipt;
 
     /// Reads entries of `queue` at and above `from`; a queue that does not exist is an empty one.
@@ -467,7 +469,8 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
     /// Returns the states of all queues, by rising id.
     fn queues(&self) -> Vec<QueueState>;
 
-    /// Returns the account of each queue and route that has ever had a message, by rising queue and route.
+    /// Returns the account of each queue and route that has ever had a message, by rising queue and route; the sum over all
+    /// queues of a route never falls, whatever the store forgets.
     fn accounts(&self) -> Vec<Account>;
 
     /// Returns how full the store is.

@@ -82,13 +82,23 @@ impl Encoder {
         self.seal(start, kind, last, count);
     }
 
-    pub(crate) fn queue(&mut self, last: bool, number: u32, id: &QueueId, head: u64, next: u64) {
+    /// Writes the name of a queue; without one the number is free.
+    pub(crate) fn queue(
+        &mut self,
+        last: bool,
+        number: u32,
+        generation: u16,
+        id: Option<&QueueId>,
+        head: u64,
+        next: u64,
+    ) {
         let start = self.open();
         self.buffer.extend_from_slice(&number.to_le_bytes());
-        self.buffer.extend_from_slice(&[id.priority().rank(), 0, 0, 0]);
+        let [g0, g1] = generation.to_le_bytes();
+        self.buffer.extend_from_slice(&[id.map_or(0, |id| id.priority().rank()), 0, g0, g1]);
         self.buffer.extend_from_slice(&head.to_le_bytes());
         self.buffer.extend_from_slice(&next.to_le_bytes());
-        self.buffer.extend_from_slice(id.endpoint().as_str().as_bytes());
+        self.buffer.extend_from_slice(id.map_or("", |id| id.endpoint().as_str()).as_bytes());
         self.seal(start, Kind::Queue, last, 0);
     }
 

@@ -39,7 +39,7 @@ fn the_format_does_not_change() {
     let mut encoder = Encoder::new();
     encoder.begin(Header { number: 5, salt: 0x0a0b, recycled: false });
     encoder.route(false, 1, &"hot".parse().unwrap());
-    encoder.queue(true, 2, &queue, 3, 7);
+    encoder.queue(true, 2, 0, Some(&queue), 3, 7);
     encoder.after_sync();
     let targets = [
         TargetEntry { queue: 2, route: 1, offset: 7, expires: NEVER },

@@ -123,13 +123,39 @@ impl TargetEntry {
 #[derive(Debug)]
 pub(crate) enum Record<'a> {
     Message(MessageRecord<'a>),
-    Queue { number: u32, head: u64, next: u64, priority: u8, endpoint: &'a str },
-    Route { number: u32, name: &'a str },
-    Trim { queue: u32, head: u64 },
-    Hole { queue: u32, from: u64, to: u64 },
+    /// Without an endpoint no queue has the number.
+    Queue {
+        number: u32,
+        generation: u16,
+        head: u64,
+        next: u64,
+        priority: u8,
+        endpoint: &'a str,
+    },
+    Route {
+        number: u32,
+        name: &'a str,
+    },
+    Trim {
+        queue: u32,
+        head: u64,
+    },
+    Hole {
+        queue: u32,
+        from: u64,
+        to: u64,
+    },
     Index(&'a [u8]),
-    Account { queue: u32, route: u32, tally: Tally },
-    Policy { queue: u32, route: u32, overflow: Overflow },
+    Account {
+        queue: u32,
+        route: u32,
+        tally: Tally,
+    },
+    Policy {
+        queue: u32,
+        route: u32,
+        overflow: Overflow,
+    },
 }
 
 /// A message and its targets, not yet taken apart.
@@ -178,6 +204,7 @@ impl<'a> Record<'a> {
             Kind::Queue => Self::Queue {
                 number: get_u32(payload, 0)?,
                 priority: *payload.get(4)?,
+                generation: u16::from_le_bytes(*payload.get(6..)?.first_chunk()?),
                 head: get_u64(payload, 8)?,
                 next: get_u64(payload, 16)?,
                 endpoint: std::str::from_utf8(payload.get(24..)?).ok()?,

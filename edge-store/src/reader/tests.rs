@@ -136,6 +136,41 @@ async fn what_is_moved_while_it_is_read_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_reader_whose_queue_is_forgotten_meanwhile_gets_nothing_of_the_next_one() {
+    let options = StoreOptions::default().with_tail_bytes(0).with_max_queues(3);
+    let (store, _) = SegmentStore::open_on(Arc::new(Telling::default()), "dir", options).unwrap();
+    let send = async |name: &str| {
+        let message = Message::builder(&Source::telemetry()).body(name.as_bytes()).build();
+        let targets = [Target::new(queue(name), "r".parse().unwrap(), None)].into();
+        let entry = Enqueue::new(message, targets, Timestamp::from_unix_ms(0));
+        store.append(vec![entry], Durability::Written).await.unwrap();
+    };
+    for n in 0..4 {
+        let name = format!("box/first-{n}");
+        send(&name).await;
+        store.trim(&queue(&name), u64::MAX).unwrap();
+    }
+    send("box/a").await;
+    let number = store.shared.lock().queue_numbers[&queue("box/a")];
+    let mut found = Found::new(0, one());
+    assert!(matches!(store.shared.lock().read_on(number, &mut found), Place::Disk(_)));
+    let mut next = 0;
+    while store.shared.lock().queue_by_id(&queue("box/a")).is_some()
+        || store.shared.lock().queues[number as usize].is_vacant
+    {
+        for name in ["box/a".to_owned(), format!("box/{next}")] {
+            store.trim(&queue(&name), u64::MAX).unwrap();
+        }
+        next += 1;
+        send(&format!("box/{next}")).await;
+    }
+    let id = store.shared.lock().queues[number as usize].id.clone();
+    assert_eq!(store.read(&id, 0, one()).await.unwrap().entries.len(), 1);
+    let mut reader = Reader::new(store.shared.clone(), mpsc::channel(1).1);
+    assert_eq!(reader.read(number, found).unwrap().entries, [], "that is for {id}");
+}
+
+#[tokio::test]
 async fn a_segment_that_is_gone_is_closed_at_the_next_read() {
     let fs = Arc::new(Telling::default());
     let (store, slow) = store(fs.clone()).await;

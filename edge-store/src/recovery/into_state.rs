@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Recovered, Recovery};
 use crate::StoreOptions;
-use crate::state::{Queue, Segment, State};
+use crate::state::{Queue, Segment, State, is_heir};
 
 impl Recovered {
     /// Returns the state that was found, with an active segment that is still to be begun.
@@ -18,8 +18,16 @@ impl Recovered {
         }
         let mut numbers = HashMap::new();
         for (number, found) in self.replay.queues {
-            let Some(id) = found.id else { continue };
+            let Some(id) = found.id else {
+                state.vacant.push(number);
+                state.queues.push(Queue::vacant(found.next, found.generation));
+                continue;
+            };
+            if is_heir(&id) {
+                state.floor = state.floor.max(found.next);
+            }
             let mut queue = Queue::new(id.clone(), state.classes.join(id.priority().rank()));
+            queue.generation = found.generation;
             (queue.head, queue.next, queue.holes) = (found.head, found.next, found.holes);
             (queue.waiting, queue.extents) = (found.waiting, found.extents);
             (queue.tallies, queue.lost, queue.written) = (found.tallies, found.lost, found.next);

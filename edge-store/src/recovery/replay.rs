@@ -27,6 +27,10 @@ pub(crate) struct Replay {
 #[derive(Debug, Default)]
 pub(crate) struct ReplayedQueue {
     pub(crate) id: Option<QueueId>,
+    /// How often the number was taken from a queue.
+    pub(crate) generation: u16,
+    /// Whether no queue has the number.
+    pub(crate) is_vacant: bool,
     pub(crate) head: Offset,
     pub(crate) next: Offset,
     pub(crate) holes: Ranges,
@@ -44,8 +48,14 @@ impl Replay {
     pub(super) fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Entry(queue, entry) => self.queues.entry(queue).or_default().push(&entry),
-            Effect::Queue { number, head, next, priority, endpoint } => {
+            Effect::Queue { number, generation, head, next, priority, endpoint } => {
                 let queue = self.queues.entry(number).or_default();
+                if queue.generation != generation {
+                    // What was said of it was said of another queue.
+                    (queue.id, queue.generation) = (None, generation);
+                    (queue.tallies, queue.policies) = (Tallies::default(), BTreeMap::new());
+                }
+                queue.is_vacant = endpoint.is_empty();
                 let priority = Priority::new(priority).unwrap_or(Priority::DEFAULT);
                 if let Ok(endpoint) = endpoint.parse::<EndpointId>() {
                     queue.id = Some(QueueId::new(endpoint, priority));
@@ -80,7 +90,7 @@ impl Replay {
         for queue in self.queues.values_mut() {
             queue.finish();
         }
-        let named = self.queues.iter().filter(|(_, queue)| queue.id.is_some());
+        let named = self.queues.iter().filter(|(_, queue)| queue.id.is_some() || queue.is_vacant);
         let named = named.map(|(&number, _)| number + 1).next_back().unwrap_or(0);
         for (number, queue) in self.queues.split_off(&named.saturating_add(MAX_NAMELESS)) {
             let entries = queue.waiting.iter().map(|(_, entries)| entries).sum::<u64>() + queue.gaps.total();
@@ -89,7 +99,9 @@ impl Replay {
         let known = self.queues.last_key_value().map_or(0, |(&number, _)| number + 1);
         for number in 0..known {
             let queue = self.queues.entry(number).or_default();
-            queue.id.get_or_insert_with(|| lost_queue(number));
+            if !queue.is_vacant {
+                queue.id.get_or_insert_with(|| lost_queue(number));
+            }
         }
     }
 
@@ -160,10 +172,11 @@ impl Replay {
 
     /// Returns the same as a writer knows it.
     pub(crate) fn ledger(&self) -> Ledger {
-        let queues = self.queues.values().filter_map(|queue| {
+        let queues = self.queues.values().map(|queue| {
             let (head, next, holes) = (queue.head, queue.next, queue.holes.clone());
             let (tallies, policies) = (queue.tallies.clone(), queue.policies.clone());
-            Some(LoggedQueue { id: queue.id.clone()?, head, next, holes, tallies, policies })
+            let (id, generation) = (queue.id.clone(), queue.generation);
+            LoggedQueue { id, generation, head, next, holes, tallies, policies }
         });
         Ledger::new(queues.collect(), self.routes())
     }

@@ -46,7 +46,7 @@ pub(super) struct Scanned {
 #[derive(Debug)]
 pub(super) enum Effect {
     Entry(u32, Placed),
-    Queue { number: u32, head: u64, next: u64, priority: u8, endpoint: String },
+    Queue { number: u32, generation: u16, head: u64, next: u64, priority: u8, endpoint: String },
     Route { number: u32, name: String },
     Trim { queue: u32, head: u64 },
     Hole { queue: u32, from: u64, to: u64 },
@@ -171,8 +171,8 @@ fn stage(staged: &mut Vec<Effect>, place: (u64, u64, u64), record: Option<Record
             staged.extend(message.targets().map(entry));
             return;
         }
-        Some(Record::Queue { number, head, next, priority, endpoint }) => {
-            Effect::Queue { number, head, next, priority, endpoint: endpoint.to_owned() }
+        Some(Record::Queue { number, generation, head, next, priority, endpoint }) => {
+            Effect::Queue { number, generation, head, next, priority, endpoint: endpoint.to_owned() }
         }
         Some(Record::Route { number, name }) => Effect::Route { number, name: name.to_owned() },
         Some(Record::Trim { queue, head }) => Effect::Trim { queue, head },

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use edge_core::{
-    Durability, Enqueue, Message, MessageStore, Priority, QueueId, Source, StoreError, Target, Timestamp,
+    Durability, Enqueue, Message, MessageStore, Overflow, Priority, QueueId, Source, StoreError, Target,
+    Timestamp,
 };
 use tokio::runtime::Builder;
 
 use super::Recovery;
 use crate::log::{Encoder, Header, Kind, MAX_NUMBERS, MAX_OFFSET, NEVER, TargetEntry, file_name};
+use crate::state::Tally;
 use crate::testing::CrashFs;
 use crate::{SegmentStore, StoreOptions};
 
@@ -26,7 +28,7 @@ fn made_up(head: u64, next: u64, records: impl FnOnce(&mut Encoder)) -> CrashFs 
     let mut encoder = Encoder::new();
     encoder.begin(Header { number: 1, salt: 7, recycled: false });
     encoder.route(false, 0, &"r".parse().unwrap());
-    encoder.queue(true, 0, &queue(), head, next);
+    encoder.queue(true, 0, 0, Some(&queue()), head, next);
     records(&mut encoder);
     let fs = CrashFs::new();
     fs.put(Path::new("dir").join(file_name(1)), encoder.bytes());
@@ -62,8 +64,8 @@ fn what_cannot_be_is_damage_and_not_believed() {
         |encoder| encoder.trim(true, 0, u64::MAX),
         |encoder| encoder.hole(true, 0, 0, u64::MAX),
         |encoder| encoder.hole(true, 0, 9, 3),
-        |encoder| encoder.queue(true, 0, &queue(), 0, u64::MAX),
-        |encoder| encoder.queue(true, u32::MAX, &queue(), 0, 0),
+        |encoder| encoder.queue(true, 0, 0, Some(&queue()), 0, u64::MAX),
+        |encoder| encoder.queue(true, u32::MAX, 0, Some(&queue()), 0, 0),
     ];
     for (case, write) in impossible.into_iter().enumerate() {
         let fs = made_up(0, 0, |encoder| {
@@ -97,6 +99,30 @@ fn a_queue_with_a_high_number_and_no_name_is_lost_and_named() {
     assert_eq!(lost, [("lost-queue-65535@default".to_owned(), 1)]);
     let (store, recovery) = open(&made_up(0, 0, |encoder| entry(encoder, 3, 0, 0)));
     assert_eq!((store.queues().len(), recovery.entries), (4, 1), "a few get another name");
+}
+
+#[test]
+fn what_was_said_of_a_forgotten_queue_is_not_said_of_the_next_one() {
+    let other = QueueId::new("other".parse().unwrap(), Priority::DEFAULT);
+    let fs = made_up(0, 0, |encoder| {
+        let tally = Tally { delivered: 5, ..Tally::default() };
+        entry(encoder, 0, 0, 4);
+        encoder.account(true, 0, 0, &tally);
+        encoder.policy(true, 0, 0, &Overflow::DropOldest);
+        encoder.queue(true, 0, 1, None, 5, 5);
+        encoder.queue(true, 1, 1, None, 7, 7);
+        encoder.queue(true, 0, 1, Some(&other), 9, 9);
+        entry(encoder, 0, 0, 9);
+    });
+    let (store, recovery) = open(&fs);
+    assert!(recovery.is_clean(), "{recovery}");
+    let ids: Vec<_> = store.queues().into_iter().map(|state| (state.queue, state.head, state.next)).collect();
+    assert_eq!(ids, [(other.clone(), 9, 10)]);
+    let accounts: Vec<_> = store.accounts().into_iter().map(|a| (a.queue, a.accepted, a.stored)).collect();
+    assert_eq!(accounts, [(other, 1, 1)]);
+    append_two(&store).unwrap();
+    let state = store.queue(&queue()).unwrap();
+    assert_eq!((state.head, state.next), (7, 9), "it has the free number, and goes on where that was left");
 }
 
 #[test]

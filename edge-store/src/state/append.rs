@@ -52,6 +52,7 @@ impl State {
         if bytes == 0 {
             return Ok(Taken::Now(level));
         }
+        self.make_numbers(&messages);
         let mut definitions = Vec::new();
         let mut runs = std::mem::take(&mut self.spare_runs);
         let plan = match self.prepare(&messages, bytes, &mut runs, &mut definitions) {
@@ -250,6 +251,7 @@ impl State {
             let offset = queue.next;
             queue.next += 1;
             queue.held.add(bytes.into());
+            queue.is_used = true;
             queue.waiting.add(target.route, 1);
             if queue.policies.is_empty() {
                 continue;
@@ -340,11 +342,25 @@ impl State {
         if let Some(&number) = self.queue_numbers.get(id) {
             return Ok(number);
         }
-        let number = new_number(self.queues.len(), "queue")?;
+        let number = match self.vacant.pop() {
+            Some(number) => number,
+            None => new_number(self.queues.len(), self.options.max_queues, "queue")?,
+        };
         let held = self.classes.join(id.priority().rank());
-        self.queues.push(Queue::new(id.clone(), held));
+        let mut queue = Queue::new(id.clone(), held);
+        queue.rise_to(self.floor);
+        match self.queues.get_mut(number as usize) {
+            None => self.queues.push(queue),
+            Some(vacant) => {
+                queue.rise_to(vacant.next);
+                (queue.generation, queue.is_told) = (vacant.generation, vacant.is_told);
+                *vacant = queue;
+            }
+        }
+        let (generation, first) =
+            self.queues.get(number as usize).map_or((0, 0), |queue| (queue.generation, queue.next));
         self.queue_numbers.insert(id.clone(), number);
-        definitions.push(Definition::Queue(number, id.clone()));
+        definitions.push(Definition::Queue(number, generation, id.clone(), first));
         Ok(number)
     }
 
@@ -356,7 +372,7 @@ impl State {
         if let Some(&number) = self.route_numbers.get(name) {
             return Ok(number);
         }
-        let number = new_number(self.routes.len(), "route")?;
+        let number = new_number(self.routes.len(), MAX_NUMBERS, "route")?;
         self.routes.push(name.clone());
         self.route_numbers.insert(name.clone(), number);
         definitions.push(Definition::Route(number, name.clone()));
@@ -388,9 +404,9 @@ fn wished(messages: &[Enqueue], level: Durability) -> Durability {
     highest.unwrap_or(level)
 }
 
-fn new_number(used: usize, what: &str) -> Result<u32, StoreError> {
-    u32::try_from(used).ok().filter(|&number| number < MAX_NUMBERS).ok_or_else(|| StoreError::Io {
+fn new_number(used: usize, most: u32, what: &str) -> Result<u32, StoreError> {
+    u32::try_from(used).ok().filter(|&number| number < most).ok_or_else(|| StoreError::Io {
         what: format!("naming another {what}"),
-        source: Arc::new(std::io::Error::other(format!("all {MAX_NUMBERS} numbers are used"))),
+        source: Arc::new(std::io::Error::other(format!("all {most} numbers are used"))),
     })
 }

@@ -65,6 +65,7 @@ impl State {
     ) -> Result<(), StoreError> {
         self.check_open()?;
         let mut definitions = Vec::new();
+        self.make_numbers_for(&[id].into());
         let queue = self.queue_number(id, &mut definitions)?;
         let route = self.route_number(route, &mut definitions)?;
         if !definitions.is_empty() {
@@ -72,6 +73,7 @@ impl State {
         }
         if let Some(queue) = self.queues.get_mut(queue as usize) {
             queue.tallies.of(route).add(Some(cause), entries);
+            queue.is_used = true;
         }
         self.tell(queue);
         Ok(())
@@ -110,9 +112,9 @@ impl State {
     /// Tells the writer that something has left a queue.
     pub(super) fn tell(&mut self, number: u32) {
         if let Some(queue) = self.queues.get_mut(number as usize)
-            && !queue.told
+            && !queue.is_told
         {
-            queue.told = true;
+            queue.is_told = true;
             self.mail.changed.push(number);
         }
     }

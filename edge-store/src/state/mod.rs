@@ -9,6 +9,7 @@ mod plan;
 mod publish;
 mod queue;
 mod read;
+mod reclaim;
 mod relocate;
 mod tally;
 mod victims;
@@ -30,6 +31,7 @@ pub(crate) use outbox::{Cleared, Definition, Outbox};
 pub(crate) use publish::Indexed;
 pub(crate) use queue::{Cursor, Queue};
 pub(crate) use read::{Found, OnDisk, Place, stored};
+pub(crate) use reclaim::is_heir;
 pub(crate) use tally::{Tallies, Tally};
 
 /// What a store knows.
@@ -39,6 +41,12 @@ pub(crate) struct State {
     /// By number.
     pub(crate) queues: Vec<Queue>,
     pub(crate) queue_numbers: HashMap<QueueId, u32>,
+    /// Numbers that no queue has.
+    pub(crate) vacant: Vec<u32>,
+    /// All offsets of queues that were forgotten are below it.
+    pub(crate) floor: u64,
+    /// Which queue is next to be asked whether it can be forgotten.
+    hand: usize,
     /// By number.
     pub(crate) routes: Vec<RouteName>,
     pub(crate) route_numbers: HashMap<RouteName, u32>,
@@ -195,6 +203,9 @@ impl State {
             options,
             queues: Vec::new(),
             queue_numbers: HashMap::new(),
+            vacant: Vec::new(),
+            floor: 0,
+            hand: 0,
             routes: Vec::new(),
             route_numbers: HashMap::new(),
             bound: HashMap::new(),
@@ -263,7 +274,8 @@ impl State {
 
     /// Returns the states of all queues, by rising id.
     pub(crate) fn describe_all(&self) -> Vec<QueueState> {
-        let mut states: Vec<_> = self.queues.iter().map(|queue| self.describe(queue)).collect();
+        let named = self.queues.iter().filter(|queue| !queue.is_vacant);
+        let mut states: Vec<_> = named.map(|queue| self.describe(queue)).collect();
         states.sort_by(|a, b| a.queue.cmp(&b.queue));
         states
     }

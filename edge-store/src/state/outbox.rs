@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use edge_core::{Durability, Overflow, QueueId, ReceiptSender, RouteName};
 
+use super::Tally;
 use crate::index::BoundList;
 
 /// Batches on their way to the disk, in the order in which they came.
@@ -72,7 +73,12 @@ pub(crate) struct Fresh {
 /// A name that gets a number, and what goes with it.
 #[derive(Clone, Debug)]
 pub(crate) enum Definition {
-    Queue(u32, QueueId),
+    /// Number, generation, name, and the first offset.
+    Queue(u32, u16, QueueId, u64),
+    /// Number, generation, and the first offset that whoever has the number next may use.
+    Vacant(u32, u16, u64),
+    /// What has left a queue, by its route.
+    Account(u32, u32, Tally),
     Route(u32, RouteName),
     /// What a route wants to happen at overflow of a queue.
     Policy(u32, u32, Overflow),

@@ -51,7 +51,13 @@ pub(crate) struct Queue {
     /// The keys of entries, where only the latest is wanted.
     pub(crate) keys: Option<Box<Keys>>,
     /// Whether the writer has been told that something has left.
-    pub(crate) told: bool,
+    pub(crate) is_told: bool,
+    /// How often its number was taken from a queue.
+    pub(crate) generation: u16,
+    /// Whether no queue has the number.
+    pub(crate) is_vacant: bool,
+    /// Whether it was used since it was last asked whether it can be forgotten.
+    pub(crate) is_used: bool,
 }
 
 /// How the entries of a range leave.
@@ -107,7 +113,10 @@ impl Queue {
             victims_from: 0,
             ranked: None,
             keys: None,
-            told: false,
+            is_told: false,
+            generation: 0,
+            is_vacant: false,
+            is_used: true,
         }
     }
 

@@ -9,6 +9,8 @@ use crate::log::NEVER;
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) batch: ReadBatch,
+    /// Of the queue; its number may be another's while it is read from the disk.
+    generation: Option<u16>,
     limit: ReadLimit,
     /// Entries that have their room.
     entries: usize,
@@ -52,7 +54,7 @@ pub(crate) struct OnDisk {
 
 impl Found {
     pub(crate) fn new(from: Offset, limit: ReadLimit) -> Self {
-        Self { batch: ReadBatch::new(Vec::new(), from, 0), limit, entries: 0, bytes: 0 }
+        Self { batch: ReadBatch::new(Vec::new(), from, 0), generation: None, limit, entries: 0, bytes: 0 }
     }
 
     /// Makes room for a message of `encoded_bytes` in its stored form, when there is some.
@@ -85,6 +87,9 @@ impl State {
     /// Goes on with a read as far as memory allows, and returns where the rest of it stands.
     pub(crate) fn read_on(&self, number: u32, found: &mut Found) -> Place {
         let Some(queue) = self.queues.get(number as usize) else { return Place::Done };
+        if *found.generation.get_or_insert(queue.generation) != queue.generation {
+            return Place::Done;
+        }
         let tail_first = queue.tail_first();
         found.batch.next = found.batch.next.max(queue.head);
         while found.batch.next < queue.next && !found.is_full() {

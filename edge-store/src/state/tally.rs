@@ -21,6 +21,14 @@ impl Tally {
         }
     }
 
+    /// Adds the counts of another tally.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.delivered = self.delivered.saturating_add(other.delivered);
+        for (cause, entries) in other.dropped.iter() {
+            self.dropped.add(cause, entries);
+        }
+    }
+
     /// Returns how many entries have left.
     pub(crate) fn total(&self) -> u64 {
         self.delivered.saturating_add(self.dropped.total())

@@ -74,9 +74,17 @@ impl Writer {
             names -= 1;
             let last = left == 0 && names == 0;
             match definition {
-                Definition::Queue(number, id) => {
-                    self.ledger.add_queue(id);
-                    self.encoder.queue(last, *number, id, 0, 0);
+                Definition::Queue(number, generation, id, first) => {
+                    self.ledger.set_queue(*number, *generation, Some(id), *first);
+                    self.encoder.queue(last, *number, *generation, Some(id), *first, *first);
+                }
+                Definition::Vacant(number, generation, next) => {
+                    self.ledger.set_queue(*number, *generation, None, *next);
+                    self.encoder.queue(last, *number, *generation, None, *next, *next);
+                }
+                Definition::Account(queue, route, tally) => {
+                    self.ledger.set_tally(*queue, *route, tally);
+                    self.encoder.account(last, *queue, *route, tally);
                 }
                 Definition::Route(number, name) => {
                     self.ledger.routes.push(name.clone());

@@ -6,7 +6,7 @@ use edge_core::{Overflow, QueueId, RouteName};
 
 use crate::index::Ranges;
 use crate::log::Encoder;
-use crate::state::{State, Tallies};
+use crate::state::{State, Tallies, Tally};
 
 /// The queues and routes as the log describes them; what waits to be written is not in it yet.
 #[derive(Debug, Default)]
@@ -20,15 +20,19 @@ pub(crate) struct Ledger {
 /// How a queue is left, to be written next.
 #[derive(Debug, Default)]
 struct News {
+    /// Whose news it is: the number may have been given to another queue since.
+    generation: u16,
     head: u64,
     holes: Ranges,
     tallies: Tallies,
 }
 
 /// A queue as the log describes it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LoggedQueue {
-    pub(crate) id: QueueId,
+    /// `None` when no queue has the number.
+    pub(crate) id: Option<QueueId>,
+    pub(crate) generation: u16,
     pub(crate) head: u64,
     pub(crate) next: u64,
     pub(crate) holes: Ranges,
@@ -48,9 +52,26 @@ impl Ledger {
         queue.next - 1
     }
 
-    pub(crate) fn add_queue(&mut self, id: &QueueId) {
-        let (holes, tallies, policies) = (Ranges::default(), Tallies::default(), BTreeMap::new());
-        self.queues.push(LoggedQueue { id: id.clone(), head: 0, next: 0, holes, tallies, policies });
+    /// A number has a queue now, or none; the next offset is `next` or, where it is later, what it was.
+    pub(crate) fn set_queue(&mut self, number: u32, generation: u16, id: Option<&QueueId>, next: u64) {
+        let new = || LoggedQueue { generation, ..LoggedQueue::default() };
+        let at = number as usize;
+        if self.queues.len() <= at {
+            self.queues.resize_with(at + 1, new);
+        }
+        let Some(queue) = self.queues.get_mut(at) else { return };
+        if queue.generation != generation {
+            *queue = new();
+        }
+        queue.id = id.cloned();
+        queue.next = queue.next.max(next);
+        queue.head = queue.head.max(next);
+    }
+
+    pub(crate) fn set_tally(&mut self, queue: u32, route: u32, tally: &Tally) {
+        if let Some(queue) = self.queues.get_mut(queue as usize) {
+            *queue.tallies.of(route) = *tally;
+        }
     }
 
     pub(crate) fn set_policy(&mut self, queue: u32, route: u32, overflow: &Overflow) {
@@ -71,8 +92,12 @@ impl Ledger {
         let State { mail, queues, .. } = state;
         for number in mail.changed.drain(..) {
             let Some(queue) = queues.get_mut(number as usize) else { continue };
-            queue.told = false;
+            queue.is_told = false;
             let news = self.news.entry(number).or_default();
+            if news.generation != queue.generation {
+                // What the one before had is on the account of another.
+                *news = News { generation: queue.generation, ..News::default() };
+            }
             news.head = queue.head;
             for (from, to) in std::mem::take(&mut queue.fresh_holes).iter() {
                 news.holes.insert(from, to);
@@ -86,7 +111,10 @@ impl Ledger {
         let mut all = Vec::with_capacity(self.news.len());
         for (number, news) in std::mem::take(&mut self.news) {
             let Some(logged) = self.queues.get_mut(number as usize) else { continue };
-            let News { head, mut holes, tallies } = news;
+            let News { generation, head, mut holes, tallies } = news;
+            if generation != logged.generation {
+                continue;
+            }
             let head = (head > logged.head).then_some(head);
             logged.head = head.unwrap_or(logged.head);
             holes.drop_below(logged.head);
@@ -134,7 +162,7 @@ impl Ledger {
             encoder.route(last(), number, name);
         }
         for (number, queue) in (0..).zip(&self.queues) {
-            encoder.queue(last(), number, &queue.id, queue.head, queue.next);
+            encoder.queue(last(), number, queue.generation, queue.id.as_ref(), queue.head, queue.next);
             for (&route, overflow) in &queue.policies {
                 encoder.policy(last(), number, route, overflow);
             }
