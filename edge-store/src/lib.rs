@@ -15,6 +15,9 @@
 //!   store; the write and sync that are under way when it comes take their time besides.
 //! - Memory does not grow with what is queued: the newest entries are kept (4 MiB by default), for the rest one place
 //!   in 64 KiB of log, and one byte per entry where several routes feed one queue.
+//! - Nor does it grow with what was: when there are more queues than [`StoreOptions::max_queues`], empty ones are forgotten.
+//!   Their accounts stay on that of a queue of their kind, such as `$c2d/forgotten queues`: sums by route and kind are
+//!   exact for good.
 //! - A segment file is removed as soon as every queue has passed or expired what is in it, wherever in the log it is.
 //! - The files take at most `max_bytes` and one segment, at every moment. What has no room is refused, or makes room, as
 //!   its target says, see [`Overflow`](edge_core::Overflow): counted and noted in
@@ -67,7 +70,8 @@
 //! kind      payload
 //! 1 message enqueued u64, targets × (queue u32, route u32, offset u64, expires u64), message in its stored form, or with
 //!           flag 4 the length of that u32 and an LZ4 block of it
-//! 2 queue   number u32, priority u8 (0 to 9, 10 for the default), 3 × 0, head u64, next u64, endpoint UTF-8
+//! 2 queue   number u32, priority u8 (0 to 9, 10 for the default), 0, generation u16, head u64, next u64, endpoint
+//!           UTF-8: nothing where no queue has the number; with a new generation all that was said of the number is void
 //! 3 route   number u32, name UTF-8
 //! 4 trim    queue u64, head u64: entries below it are not wanted any more
 //! 5 hole    queue u64, from u64, to u64: these offsets expired and were given up
@@ -82,8 +86,9 @@
 //! flag 4: the message is compressed
 //! ```
 //!
-//! Times are milliseconds since 1970, the latest that can be said is never. Queue and route numbers are below 65,536
-//! and never used for another name; offsets are below 2^47. A record that says otherwise is damage, and a queue whose
+//! Times are milliseconds since 1970, the latest that can be said is never. Queue and route numbers are below 65,536.
+//! The number of a route is never used for another name, that of a queue only in a new generation and with offsets above
+//! all that queues had whose numbers were taken. Offsets are below 2^47. A record that says otherwise is damage, and a queue whose
 //! offsets are used up refuses. A segment begins with a batch that repeats everything the log knows of queues and
 //! routes, so those before it can be removed in any order; where that is much, segments are larger, so that it is a
 //! sixteenth of what is written at most. A segment is synced before the next one begins, and ends with an index; the one
