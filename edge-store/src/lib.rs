@@ -88,8 +88,8 @@
 //!
 //! Times are milliseconds since 1970, the latest that can be said is never. Queue and route numbers are below 65,536.
 //! The number of a route is never used for another name, that of a queue only in a new generation and with offsets above
-//! all that queues had whose numbers were taken. Offsets are below 2^47. A record that says otherwise is damage, and a queue whose
-//! offsets are used up refuses. A segment begins with a batch that repeats everything the log knows of queues and
+//! all that queues had whose numbers were taken. Offsets are below 2^47. A record that says otherwise is damage, and a
+//! queue whose offsets are used up refuses. A segment begins with a batch that repeats everything the log knows of queues and
 //! routes, so those before it can be removed in any order; where that is much, segments are larger, so that it is a
 //! sixteenth of what is written at most. A segment is synced before the next one begins, and ends with an index; the one
 //! in which a process was killed gets its own when the store is opened. A new segment is begun at every opening.
