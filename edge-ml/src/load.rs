@@ -15,21 +15,35 @@ pub struct UnsupportedNode {
     pub node: String,
     /// Its operator, with the domain where that is not the default one, for instance `ai.onnx.ml.ZipMap`.
     pub operator: String,
+    /// Why it cannot, where an engine knows the operator and would answer wrongly.
+    pub reason: Option<&'static str>,
 }
 
 impl UnsupportedNode {
     pub(crate) fn of(node: &Node<'_>) -> Self {
-        let operator = match node.domain {
-            "" | "ai.onnx" => node.operator.into(),
-            domain => format!("{domain}.{}", node.operator),
+        Self::named(node.title(), node.domain, node.operator)
+    }
+
+    pub(crate) fn named(name: &str, domain: &str, operator: &str) -> Self {
+        let operator = match domain {
+            "" | "ai.onnx" => operator.into(),
+            domain => format!("{domain}.{operator}"),
         };
-        Self { node: node.title().into(), operator }
+        Self { node: name.into(), operator, reason: None }
+    }
+
+    #[cfg(any(feature = "ort", feature = "tract"))]
+    pub(crate) fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 }
 
 impl std::fmt::Display for UnsupportedNode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({})", self.node, self.operator)
+        match self.reason {
+            Some(reason) => write!(f, "{} ({}: {reason})", self.node, self.operator),
+            None => write!(f, "{} ({})", self.node, self.operator),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //!   `--quick` leaves out what needs other programs (brokers, device SDKs).
 //! - `cargo xtask tidy` checks the rules that a compiler does not know.
 //! - `cargo xtask peers` installs the programs that tests with real peers need, and says how to name them.
+//! - `cargo xtask onnx-table` writes the table of what runs of ONNX.
 //! - `cargo xtask bench LOAD` measures the gateway beside its peers; without a load it names them.
 //! - `cargo xtask advisories` asks for known vulnerabilities; it needs the network.
 //!
@@ -22,7 +23,8 @@ mod tidy;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask test [--quick] | tidy | peers | advisories | bench LOAD [OPTION]...";
+const USAGE: &str =
+    "usage: cargo xtask test [--quick] | tidy | peers | onnx-table | advisories | bench LOAD [OPTION]...";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["test", "--quick"] => suite::run(suite::Extent::Quick),
         ["bench", "models"] => models::bench(&root()),
         ["bench", load, options @ ..] => bench::run(&root(), load, options),
+        ["onnx-table"] => models::write_table(&root()),
         ["tidy"] => tidy::run(&root()),
         ["peers"] => peers::run(&root()),
         ["advisories"] => deny::advisories(&root()),

@@ -1,4 +1,4 @@
-//! The engines for models beside onnxruntime.
+//! The engines for models beside onnxruntime and the ONNX project's test data.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,8 @@ use crate::{install, manifest, peers};
 /// The package whose peers are these.
 pub(crate) const PACKAGE: &str = "edge-ml";
 
-/// What runs models, from PyPI.
-const ONNX: [&str; 2] = ["onnxruntime==1.31.1", "numpy==2.4.6"];
+/// What runs models, and what tells how they must be run, from PyPI.
+const ONNX: [&str; 3] = ["onnx==1.23.2", "onnxruntime==1.31.1", "numpy==2.4.6"];
 /// Packages that ship models; what they need to run them by themselves is left out.
 const MODELS: [&str; 4] =
     ["silero-vad==6.2.3", "rapidocr-onnxruntime==1.4.4", "magika==1.0.3", "nudenet==3.4.2"];
@@ -48,11 +48,19 @@ fn has_all(python: &Path) -> bool {
 }
 
 /// Runs the tests beside these peers, with the features that all tests are run with: the engine is then built already.
-pub(crate) fn test(mut cargo: Command, tree: &Tree, python: &Path) -> Outcome {
+pub(crate) fn test(mut cargo: Command, tree: &Tree, python: &Path, options: &[&str]) -> Outcome {
     let mut features = manifest::features(tree, &["peers"]);
     features.push(format!("{PACKAGE}/peers"));
     cargo.args(["test", "--workspace", "--features", &features.join(","), "--test", "peers"]);
-    execute(cargo.env("EDGE_ML_PYTHON", python))
+    execute(cargo.args(options).env("EDGE_ML_PYTHON", python))
+}
+
+/// Writes the table of what runs of ONNX.
+pub(crate) fn write_table(root: &Path) -> Outcome {
+    let python = python(root)?;
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root).env("EDGE_ML_WRITE_TABLE", "1");
+    test(cargo, &Tree::read(root)?, &python, &["table"])
 }
 
 /// Measures the engines beside each other, and what stands around them.

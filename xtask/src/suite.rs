@@ -65,7 +65,7 @@ pub(crate) fn run(extent: Extent) -> Outcome {
             Ok(())
         })?;
         if let Some(python) = &python {
-            steps.run("models beside onnxruntime", || models::test(cargo(&root), &tree, python))?;
+            steps.run("models beside onnxruntime", || models::test(cargo(&root), &tree, python, &[]))?;
         }
         steps.run("tests with real peers", || {
             let mut test = cargo(&root);

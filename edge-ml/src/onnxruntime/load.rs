@@ -30,7 +30,7 @@ pub(super) struct Loaded {
 /// Reads a file; returns with it the first session, which shows that the library takes it.
 pub(super) fn load(bytes: &[u8], options: &ReadOptions) -> Result<(Loaded, Session), LoadError> {
     let file = OnnxFile::read(bytes, &options.limits)?;
-    refused::check(&file, Engine::OnnxRuntime)?;
+    refused::check(&file, options, Engine::OnnxRuntime)?;
     let inputs = declared::inputs(&file, options)?;
     let environment = library::load(options.library.as_deref())?;
     let dim = |(name, size): (&String, &usize)| Some((name.clone(), i64::try_from(*size).ok()?));

@@ -7,13 +7,15 @@ use tract_onnx::prelude::{
     Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, SymbolScope, TDim, ToDim,
     TractResult, TypedModel, TypedRunnableModel,
 };
+use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
 
+use super::mended::mended;
 use super::{branches, convert, names};
 use crate::declared;
 use crate::engine::Engine;
 use crate::guarded::guarded;
-use crate::load::LoadError;
-use crate::onnx::{OnnxFile, ValueKind, element_type};
+use crate::load::{LoadError, UnsupportedNode};
+use crate::onnx::{Node, OnnxFile, ValueKind, element_type};
 use crate::options::ReadOptions;
 use crate::refused;
 use crate::signature::{Dim, Port, Signature};
@@ -30,7 +32,7 @@ pub(super) struct Loaded {
 /// Reads a file.
 pub(super) fn load(bytes: &[u8], options: &ReadOptions) -> Result<Loaded, LoadError> {
     let file = OnnxFile::read(bytes, &options.limits)?;
-    refused::check(&file, Engine::Tract)?;
+    refused::check(&file, options, Engine::Tract)?;
     let inputs = inputs(&file, options)?;
     let proto = at("reading the file", || tract_onnx::onnx().proto_model_for_read(&mut &*bytes))?;
     let first = attempt(&proto, &file, &inputs, options);
@@ -39,7 +41,7 @@ pub(super) fn load(bytes: &[u8], options: &ReadOptions) -> Result<Loaded, LoadEr
     let rows: Vec<_> = free.iter().filter(|(_, place)| *place == 0).collect();
     let error = match first {
         Ok((plan, signature)) => return Ok(Loaded { plan, signature, resolved: Vec::new() }),
-        Err(error) if free.is_empty() => return Err(error),
+        Err(error) if free.is_empty() || matches!(error, LoadError::Unsupported { .. }) => return Err(error),
         Err(error) => error,
     };
     if let Some((symbol, _)) =
@@ -80,6 +82,10 @@ fn attempt(
         names::told_apart(graph);
     }
     let mut model = at("reading the graph", || engine.model_for_proto_model(&proto))?;
+    let nodes = at("looking for operators", || unknown(&model, &proto, file))?;
+    if !nodes.is_empty() {
+        return Err(LoadError::Unsupported { nodes });
+    }
     at("taking the inputs", || set_inputs(&mut model, inputs))?;
     let model = at("working out types and shapes", || model.into_typed())?;
     let signature = signature(&model, file, inputs)?;
@@ -88,10 +94,30 @@ fn attempt(
     Ok((plan, signature))
 }
 
+/// Returns the nodes on the way to the outputs whose operators the engine does not have.
+fn unknown(
+    model: &InferenceModel,
+    proto: &pb::ModelProto,
+    file: &OnnxFile<'_>,
+) -> TractResult<Vec<UnsupportedNode>> {
+    let order = model.eval_order()?;
+    let nodes = order.iter().filter_map(|index| model.nodes().get(*index));
+    let unknown = nodes.filter(|node| node.op_is::<UnimplementedOp>());
+    let named = |name: &str| {
+        let node = proto.graph.as_ref()?.node.iter().find(|node| node.name == name)?;
+        let gives =
+            |known: &&Node<'_>| known.outputs.first().copied() == node.output.first().map(String::as_str);
+        let in_file = file.graph.nodes.iter().find(gives).map(UnsupportedNode::of);
+        Some(in_file.unwrap_or_else(|| UnsupportedNode::named(name, &node.domain, &node.op_type)))
+    };
+    Ok(unknown.filter_map(|node| named(&node.name)).collect())
+}
+
 /// Returns the model with its constant inputs in their places.
 fn specialised(proto: &pb::ModelProto, options: &ReadOptions) -> Result<pb::ModelProto, LoadError> {
     let mut proto = proto.clone();
     let Some(graph) = &mut proto.graph else { return Ok(proto) };
+    mended(graph);
     names::told_apart(graph);
     for (name, tensor) in &options.constants {
         let before = graph.input.len();

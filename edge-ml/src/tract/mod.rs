@@ -3,6 +3,7 @@
 mod branches;
 mod convert;
 mod load;
+mod mended;
 mod model;
 mod names;
 

@@ -1,12 +1,25 @@
 //! Whether what came out is what was expected.
 
-use edge_ml::Tensor;
+use edge_ml::{Element, Tensor};
 
 use crate::data::Case;
 
-/// Says what differs between the outputs and those of the case: numbers may be off by a share of what is expected and by
-/// a little more, everything else not at all.
-pub(crate) fn difference(found: &[Tensor], case: &Case, relative: f64, absolute: f64) -> Result<(), String> {
+/// How far a number may be from the one expected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tolerance {
+    /// As a share of what is expected.
+    pub(crate) relative: f64,
+    /// The least such share for halves.
+    pub(crate) of_halves: f64,
+    /// Beside that.
+    pub(crate) absolute: f64,
+    /// Beside that, as a share of the largest number in the tensor that is expected, or of 1 when that is more.
+    pub(crate) of_largest: f64,
+}
+
+/// Says what differs between the outputs and those of the case: numbers may be off as far as the tolerance says,
+/// everything else not at all.
+pub(crate) fn difference(found: &[Tensor], case: &Case, tolerance: Tolerance) -> Result<(), String> {
     if found.len() != case.outputs.len() {
         return Err(format!("{} outputs instead of {}", found.len(), case.outputs.len()));
     }
@@ -21,6 +34,10 @@ pub(crate) fn difference(found: &[Tensor], case: &Case, relative: f64, absolute:
             }
             continue;
         };
+        let is_half = expected.element_type() == edge_ml::F16::TYPE;
+        let relative = tolerance.relative.max(if is_half { tolerance.of_halves } else { 0.0 });
+        let largest = y.iter().map(|y| y.abs()).filter(|y| y.is_finite()).fold(1.0, f64::max);
+        let absolute = tolerance.absolute + tolerance.of_largest * largest;
         for (place, (x, y)) in x.iter().zip(&y).enumerate() {
             let near = (x - y).abs() <= absolute + relative * y.abs();
             if !(near || x == y || x.is_nan() && y.is_nan()) {

@@ -9,10 +9,14 @@ use crate::python;
 
 pub(crate) struct Case {
     pub(crate) name: String,
+    /// What it is counted under.
+    pub(crate) row: String,
     pub(crate) model: Vec<u8>,
     /// The tensors; `None` is a value of another kind, or of a type that no tensor here has.
     pub(crate) inputs: Vec<(String, Option<Tensor>)>,
     pub(crate) outputs: Vec<(String, Option<Tensor>)>,
+    pub(crate) relative: f64,
+    pub(crate) absolute: f64,
     pub(crate) options: ReadOptions,
 }
 
@@ -44,9 +48,12 @@ fn read(case: &Value, blob: &[u8]) -> Case {
     };
     Case {
         name: case["name"].as_str().unwrap().into(),
+        row: case["row"].as_str().unwrap_or_default().into(),
         model: bytes(&case["model"], blob).to_vec(),
         inputs: all("inputs"),
         outputs: all("outputs"),
+        relative: case["rtol"].as_f64().unwrap_or_default(),
+        absolute: case["atol"].as_f64().unwrap_or_default(),
         options: options(&case["options"]),
     }
 }

@@ -1,4 +1,4 @@
-//! The engines beside onnxruntime, on models that ship in packages of PyPI.
+//! The engines beside onnxruntime and the ONNX project's own test data, both from PyPI.
 //!
 //! `EDGE_ML_PYTHON` is an interpreter that has the packages; `cargo xtask test` installs them.
 #![cfg(feature = "peers")]
@@ -7,7 +7,8 @@
 mod cases;
 mod compare;
 mod data;
-#[cfg(feature = "ort")]
 mod engine;
+mod outcome;
 mod python;
 mod real;
+mod table;
