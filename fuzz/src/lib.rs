@@ -16,6 +16,7 @@ mod image_input;
 mod log_recovery;
 mod mapping;
 mod message;
+mod model_file;
 pub mod mutate;
 mod ndjson;
 mod packet;
@@ -45,6 +46,7 @@ pub use image_input::image_input;
 pub use log_recovery::log_recovery;
 pub use mapping::mapping;
 pub use message::message;
+pub use model_file::model_file;
 pub use ndjson::ndjson;
 pub use packet::mqtt_packet;
 pub use property_bag::property_bag;
@@ -92,6 +94,7 @@ targets! {
     log_recovery 600,
     mapping 20_000,
     message 40_000,
+    model_file 20_000,
     mqtt_packet 40_000,
     mqtt_session 40_000,
     ndjson 20_000,

@@ -44,6 +44,6 @@ macro_rules! tests {
 }
 
 tests! {
-    amqp_connection amqp_message body condition connection_string desired http_device image_input log_recovery mapping message mqtt_packet mqtt_session ndjson property_bag registry_record rest route sas_token
+    amqp_connection amqp_message body condition connection_string desired http_device image_input log_recovery mapping message model_file mqtt_packet mqtt_session ndjson property_bag registry_record rest route sas_token
     session_file topic twin_patch user_name window_snapshot
 }
