@@ -70,6 +70,7 @@ pub struct HubBuilder {
     endpoints: Vec<Arc<dyn Endpoint>>,
     listeners: Vec<Box<dyn Listener>>,
     metrics: Option<MetricsListener>,
+    more_metrics: metrics::More,
     routes: Vec<RouteSpec>,
     policies: Policies,
     delivery: HashMap<EndpointId, DeliveryPolicy>,
@@ -109,6 +110,7 @@ impl HubBuilder {
             endpoints: Vec::new(),
             listeners: Vec::new(),
             metrics: None,
+            more_metrics: metrics::More::default(),
             routes: Vec::new(),
             policies: Policies::default(),
             delivery: HashMap::new(),
@@ -195,6 +197,12 @@ impl HubBuilder {
         self
     }
 
+    /// Adds the metrics of something beside the hub, as Prometheus' text, to those of the hub; it is asked each time.
+    pub fn more_metrics(mut self, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.more_metrics.add(metrics);
+        self
+    }
+
     /// Sets where metrics are served.
     pub fn metrics(mut self, listener: MetricsListener) -> Self {
         self.metrics = Some(listener);
@@ -275,6 +283,7 @@ impl HubBuilder {
             mail: Arc::new(mail),
             twins: Arc::new(twins),
             metrics,
+            more_metrics: self.more_metrics,
             dispatcher,
             durability: self.durability,
             time_to_live: self.time_to_live,

@@ -15,6 +15,7 @@ use edge_core::{
 use futures_core::Stream;
 use tokio::sync::Semaphore;
 
+use crate::client_session::ClientSession;
 use crate::events::Events;
 use crate::session::HubSession;
 use crate::twins::TwinError;
@@ -117,6 +118,12 @@ impl Client {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         self.0.origin.identity()
+    }
+
+    /// Returns the client's session, for endpoints that send by it: it ends when the client and all of these are dropped.
+    #[must_use]
+    pub fn session(&self) -> Box<dyn Session> {
+        Box::new(ClientSession::new(self.clone()))
     }
 
     /// Sends a message, and returns the durability reached, at least the hub's.

@@ -29,6 +29,7 @@
 mod builder;
 mod c2d;
 mod client;
+mod client_session;
 mod clients;
 mod dead_letters;
 mod delivery;

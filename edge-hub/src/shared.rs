@@ -22,7 +22,7 @@ use crate::hub::HubHandle;
 use crate::inputs::ModuleInput;
 use crate::ledger::Ledger;
 use crate::methods::Methods;
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Gauges, Metrics, More};
 use crate::pump::{Feeder, Pump, PumpError};
 use crate::registry::Registry;
 use crate::session::HubSession;
@@ -49,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) mail: Arc<Mail>,
     pub(crate) twins: Arc<Twins>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) more_metrics: More,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) durability: Durability,
     pub(crate) time_to_live: Option<Duration>,
@@ -210,7 +211,8 @@ impl Shared {
     /// Writes the metrics.
     pub(crate) fn metrics_text(&self) -> String {
         let ledger = self.ledger();
-        self.metrics.write(&Gauges { store: &*self.store, ledger: &ledger, clients: self.clients.len() })
+        let gauges = Gauges { store: &*self.store, ledger: &ledger, clients: self.clients.len() };
+        self.metrics.write(&gauges) + &self.more_metrics.text()
     }
 
     /// What is done once a second: give expired space back, end sessions whose credentials have run out, and look for

@@ -4,6 +4,11 @@
 
 mod args;
 mod config;
+#[cfg(feature = "ml")]
+mod models;
+#[cfg(not(feature = "ml"))]
+#[path = "no_models.rs"]
+mod models;
 mod parts;
 mod pki;
 mod sensor;

@@ -12,10 +12,12 @@ use tokio::sync::Notify;
 
 use crate::args::Run;
 use crate::config::{Config, Upstream};
+use crate::models::{self, Models};
 use crate::parts::{self, Doors};
 use crate::sensor::{self, Sensor};
 use crate::signals::{self, Request};
-use crate::{status, windows, zero};
+use crate::windows::Windows;
+use crate::{status, zero};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -41,7 +43,7 @@ fn check_parts(config: &Config) -> Fallible<()> {
         parts::certificate(config)?;
     }
     parts::registry(config)?;
-    Ok(())
+    models::check(config)
 }
 
 /// Runs the gateway until it is told to stop.
@@ -82,23 +84,28 @@ async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> 
     for (id, upstream) in &upstreams {
         builder = builder.endpoint(parts::upstream(id.clone(), upstream, &[])?);
     }
-    let windows = windows::open(&config)?;
-    for windows in &windows {
-        builder = builder.endpoint(windows.clone());
+    let (windows, models) = (Windows::open(&config)?, Models::open(&config)?);
+    for endpoint in windows.endpoints().into_iter().chain(models.endpoints()) {
+        builder = builder.endpoint(endpoint);
     }
+    let told = (windows.clone(), models.clone());
+    let builder = builder.more_metrics(move || told.0.metrics() + &told.1.metrics());
     let (builder, doors) = parts::listeners(&config, &tls, zero, builder).await?;
     let hub = builder.build().map_err(|e| format!("routes:\n{e}"))?;
     let handle = hub.handle();
-    windows::connect(&windows, &config, &handle)?;
+    windows.connect(&handle)?;
+    models.start(&handle).await;
     if zero {
         let strings = zero::write_connection_strings(&config)?;
         zero::introduce(&config, &doors, ca.as_deref(), &strings);
     } else {
         println!("The gateway {} listens at {doors}.", config.device_id);
     }
+    let (running_windows, running_models) = (windows.clone(), models.clone());
     let (stopper, stop) = Stop::pair();
     let state_dir = config.state_dir.clone();
-    let mut live = Live { path, state_dir, handle: handle.clone(), registry, tls, upstreams };
+    let mut live =
+        Live { path, state_dir, handle: handle.clone(), registry, tls, upstreams, windows, models };
     let asked = Arc::new(Notify::new());
     let is_asked = asked.clone();
     let signals = signals::listen(move |request| match request {
@@ -117,9 +124,10 @@ async fn serve(config: Config, path: PathBuf, zero: bool, with_sensor: bool) -> 
         () = signals => return Err("the signals ended".into()),
         () = reloads => return Err("the reading again ended".into()),
         () = status::show(handle) => return Err("the status ended".into()),
-        () = windows::run(windows) => return Err("the windows ended".into()),
+        () = running_windows.run() => return Err("the windows ended".into()),
         () = simulate(sensor) => return Err("the sensor ended".into()),
     };
+    running_models.stop().await;
     let stored = report.ledger.total.stored;
     println!("\nStopped: {}.", report.ledger.total);
     if stored > 0 {
@@ -163,6 +171,8 @@ struct Live {
     registry: Arc<Registry>,
     tls: TlsServer,
     upstreams: Vec<(EndpointId, Upstream)>,
+    windows: Windows,
+    models: Models,
 }
 
 impl Live {
@@ -172,7 +182,7 @@ impl Live {
             Ok(revoked) => {
                 tracing::info!(
                     revoked,
-                    "upstreams, routes, identities and certificate are those of the file now"
+                    "upstreams, windows, models, routes, identities and certificate are those of the file now"
                 )
             }
             Err(error) => tracing::error!("nothing was changed: {}", Report(&*error)),
@@ -204,6 +214,8 @@ impl Live {
         for (id, delivery) in parts::deliveries(&config) {
             self.handle.set_delivery(&id, delivery);
         }
+        self.windows.reload(&config, &self.handle).await?;
+        self.models.reload(&config, &self.handle).await?;
         self.handle
             .set_routes_with(&config.routes, config.route_policies.clone())
             .map_err(|e| format!("routes:\n{e}"))?;

@@ -2,6 +2,7 @@
 
 mod device_api;
 mod family;
+mod more;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use edge_core::{
 
 pub(crate) use family::Handle;
 use family::{Family, Summary, label, write_head, write_sample};
+pub(crate) use more::More;
 
 use crate::ledger::Ledger;
 use crate::throttle::Throttle;

@@ -8,13 +8,17 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use edge_core::BoxError;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
-use rustls_pki_types::ServerName;
+use rustls::RootCertStore;
+use rustls::crypto::ring;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -45,6 +49,23 @@ impl HttpFetch {
     #[must_use]
     pub const fn new(tls: Arc<rustls::ClientConfig>) -> Self {
         Self { tls }
+    }
+}
+
+impl HttpFetch {
+    /// Returns what fetches from servers whose certificates these authorities have signed, in PEM.
+    ///
+    /// # Errors
+    /// [`FetchError`] when there is a certificate that cannot be read.
+    pub fn with_roots(pem: &[u8]) -> Result<Self, FetchError> {
+        let reading = |error: BoxError| FetchError::new("reading the authorities", error);
+        let mut roots = RootCertStore::empty();
+        let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        // What the operating system's bundle has and rustls does not take is left out.
+        let _how_many = roots.add_parsable_certificates(all.map_err(|error| reading(error.into()))?);
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().map_err(|error| reading(error.into()))?;
+        Ok(Self::new(Arc::new(builder.with_root_certificates(roots).with_no_client_auth())))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The gateway's configuration: what `gateway.toml` may say, read whole, with every mistake found at once.
 
 mod delivery;
+mod models;
 mod reader;
 mod routes;
 mod service;
@@ -20,6 +21,7 @@ use edge_transport::iothub::{SasKey, Thumbprint};
 use toml::Spanned;
 use toml::de::DeTable;
 
+pub(crate) use models::ModelSpec;
 pub(crate) use reader::Mistakes;
 use reader::{Collector, Section};
 use routes::Routes;
@@ -51,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) routes: Vec<RouteSpec>,
     /// Windows over streams of messages.
     pub(crate) windows: Vec<Definition>,
+    /// Models that answer messages.
+    pub(crate) models: Vec<ModelSpec>,
     /// How long messages without a time to live of their own are kept; `None` is for ever.
     pub(crate) time_to_live: Option<Duration>,
     /// How durable a message must be before its sender is acknowledged.
@@ -152,7 +156,8 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let policies = section.section("service", service::read).unwrap_or_default();
     let routes = section.section("routes", routes::read).unwrap_or_default();
     let windows = section.sections("windows", windows::read);
-    names(section, &windows, &identities, device_id.as_ref());
+    let models = section.sections("models", |section| models::read(section, base));
+    names(section, (&windows, &models), &identities, device_id.as_ref());
     let kept = |section: &mut Section<'_, '_>| store_and_forward(section, device_id.as_ref());
     let kept = section.section("store_and_forward", kept).unwrap_or_default();
     let state_dir: PathBuf = base.join(state_dir).components().collect();
@@ -167,6 +172,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
     let mut routes = routes;
     routes.upstreams = upstreams.iter().map(|named| named.name.clone()).collect();
     let route_policies = routes.policies.iter().fold(kept.3, |all, (name, own)| all.route(name, own.clone()));
+    let identities = with_modules(identities, &models, device_id.as_ref());
     let (Some(device_id), Some(upstream)) = (device_id, upstream) else { return (None, routes) };
     let config = Config {
         hub_name,
@@ -179,6 +185,7 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
         policies,
         routes: routes.specs.clone(),
         windows,
+        models,
         time_to_live: kept.0,
         durability: kept.1,
         max_bytes: kept.2,
@@ -196,23 +203,43 @@ fn root(section: &mut Section<'_, '_>, base: &Path) -> (Option<Config>, Routes) 
 /// Checks that each module name is that of one thing.
 fn names(
     section: &mut Section<'_, '_>,
-    windows: &[Definition],
+    (windows, models): (&[Definition], &[ModelSpec]),
     identities: &[IdentityEntry],
     device: Option<&DeviceId>,
 ) {
-    for (index, name) in windows.iter().map(Definition::name).enumerate() {
+    let models = models.iter().map(|model| ("models", &*model.name));
+    let all: Vec<_> = windows.iter().map(|windows| ("windows", windows.name())).chain(models).collect();
+    for (index, (kind, name)) in all.iter().enumerate() {
         let at = section.at();
-        if windows.iter().take(index).any(|earlier| earlier.name() == name) {
-            section.mistake(at.clone(), format!("there are two windows `{name}`: write another name"));
+        if all.iter().take(index).any(|(_, earlier)| earlier == name) {
+            section.mistake(
+                at.clone(),
+                format!("{kind}: `{name}` is the name of two things: write another name"),
+            );
         }
         let is_module = |entry: &&IdentityEntry| {
             device == Some(entry.identity.device())
-                && entry.identity.module().is_some_and(|module| module.as_str() == name)
+                && entry.identity.module().is_some_and(|module| module.as_str() == *name)
         };
         if identities.iter().any(|entry| is_module(&entry)) {
-            section.mistake(at, format!("windows: `{name}` is the name of a module too: write another name"));
+            section.mistake(at, format!("{kind}: `{name}` is the name of a module too: write another name"));
         }
     }
+}
+
+/// Adds the modules of models: operators reach their twins, and nobody connects as them, for want of a key.
+fn with_modules(
+    mut identities: Vec<IdentityEntry>,
+    models: &[ModelSpec],
+    device: Option<&DeviceId>,
+) -> Vec<IdentityEntry> {
+    for model in models {
+        if let (Some(device), Ok(module)) = (device, model.name.parse()) {
+            let identity = edge_core::Identity::of_module(device.clone(), module);
+            identities.push(IdentityEntry::new(identity, IdentityAuth::sas(Vec::new())));
+        }
+    }
+    identities
 }
 
 fn listen(section: &mut Section<'_, '_>) -> Listen {
