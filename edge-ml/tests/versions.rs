@@ -82,6 +82,12 @@ async fn a_candidate_that_fails_is_answered_for_and_rolled_back() {
 }
 
 #[tokio::test]
+async fn a_candidate_whose_answers_are_no_numbers_is_answered_for_and_rolled_back() {
+    let reason = refused("3 nan", quick(100)).await;
+    assert!(reason.contains("in probation") && reason.contains("result"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_candidate_in_the_shadow_answers_nobody_and_is_compared() {
     let policy = json!({
         "shadow": { "samples": 40, "seconds": 0 }, "probation": { "samples": 1, "seconds": 0 },

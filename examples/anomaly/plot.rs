@@ -28,9 +28,14 @@ pub(crate) fn svg(series: &[f64], scores: &[Scored], flagged: &[Span], known: &[
             ));
         }
     }
-    for span in known {
-        add(format!("<text x=\"{:.1}\" y=\"14\">{}</text>", x(span.from), span.what));
+    for (place, span) in known.iter().enumerate() {
+        // Neighbours stand one below the other, and what is far right ends where its span does.
+        let y = 14 + 16 * (place % 2);
+        let (at, anchor) =
+            if x(span.from) > 0.8 * WIDTH { (x(span.to), "end") } else { (x(span.from), "start") };
+        add(format!("<text x=\"{at:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{}</text>", span.what));
     }
+    add("<text x=\"4\" y=\"78\">vibration</text><text x=\"4\" y=\"314\">score; above the line it is flagged</text>".into());
     // Readings are from -1 to 5; of scores the logarithm is shown, from a hundredth to a thousand.
     let readings =
         series.iter().enumerate().map(|(at, value)| (x(at), 190.0 - value.clamp(-1.0, 5.0) * 28.0));

@@ -14,7 +14,7 @@ Usage: gateway [--state-dir DIR]            run with a configuration made in DIR
   --no-sensor   without --config: do not start the simulated temperature sensor
   --help        print this
 
-Signals: SIGHUP reads routes and identities again; SIGTERM and Ctrl-C stop in order.
+Signals: SIGHUP reads the configuration again; SIGTERM and Ctrl-C stop in order.
 Environment: EDGE_LOG = error | warn | info | debug | trace (info)
 ";
 

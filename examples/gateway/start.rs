@@ -214,8 +214,13 @@ impl Live {
         for (id, delivery) in parts::deliveries(&config) {
             self.handle.set_delivery(&id, delivery);
         }
-        self.windows.reload(&config, &self.handle).await?;
-        self.models.reload(&config, &self.handle).await?;
+        // What cannot be opened stays as it was, and keeps nothing else from changing.
+        if let Err(error) = self.windows.reload(&config, &self.handle).await {
+            tracing::error!("windows were not changed: {}", Report(&*error));
+        }
+        if let Err(error) = self.models.reload(&config, &self.handle).await {
+            tracing::error!("models were not changed: {}", Report(&*error));
+        }
         self.handle
             .set_routes_with(&config.routes, config.route_policies.clone())
             .map_err(|e| format!("routes:\n{e}"))?;

@@ -18,13 +18,20 @@ use serde_json::{Value, json};
 const ROUTES: &str = r#"
 [routes]
 in = "FROM /messages/* WHERE NOT IS_DEFINED($connectionModuleId) INTO BrokeredEndpoint(\"/modules/scale/inputs/in\")"
-out = "FROM /messages/modules/scale/outputs/results INTO $upstream"
+on = "FROM /messages/modules/scale/outputs/results INTO BrokeredEndpoint(\"/modules/ten/inputs/in\")"
+out = "FROM /messages/modules/ten/outputs/results INTO $upstream"
 
 [[models]]
 name = "scale"
 version = "2"
 file = "scale2.onnx"
 mapping = { message = "extend", inputs = { x = { fields = ["$body.n"] } }, outputs = { y = { from = "y" } } }
+policy = { probation = { samples = 1, seconds = 0 } }
+
+[[models]]
+name = "ten"
+file = "ten.onnx"
+mapping = { message = "extend", inputs = { x = { fields = ["$body.y"] } }, outputs = { z = { from = "y" } } }
 policy = { probation = { samples = 1, seconds = 0 } }
 "#;
 
@@ -41,9 +48,11 @@ fn start(site: &Site) -> Gateway {
     Gateway::run(command, site.folder(), (site.ip, 443).into())
 }
 
-/// Returns the factor of the result that came last.
+/// Returns the factor of a result of the first model, which the second one has multiplied by ten.
 fn factor(line: &Value) -> Option<f64> {
-    let (n, y) = (line["body"]["n"].as_f64()?, line["body"]["y"].as_f64()?);
+    let of = |key: &str| line["body"][key].as_f64();
+    let (n, y, z) = (of("n")?, of("y")?, of("z")?);
+    assert!((z - 10.0 * y).abs() <= 1e-3 * z.abs(), "{line}");
     (n > 0.0).then_some(y / n)
 }
 
@@ -100,11 +109,17 @@ fn a_model_answers_is_swapped_by_its_twin_and_survives_sudden_ends() {
     let service =
         format!("[service]\npolicies = [ {{ name = \"iothubowner\", primary_key = \"{key}\" }} ]\n");
     let site = Site::new(33, 1).listen(doors).tls(None).identity(&login.client_id).and(&service).and(ROUTES);
-    fs::write(site.folder().join("scale2.onnx"), onnx::scaler(2.0)).expect("the folder can be written to");
+    for (name, factor) in [("scale2.onnx", 2.0), ("ten.onnx", 10.0)] {
+        fs::write(site.folder().join(name), onnx::scaler(factor)).expect("the folder can be written to");
+    }
     let mut gateway = start(&site);
     let load = Load::start(SocketAddr::from((site.ip, 1883)), login, 100);
     let arrived = site.wait_for_upstream(20);
     assert!(arrived.iter().filter_map(factor).all(|factor| factor == 2.0), "{arrived:?}");
+    // Before that, processes that end soon are held against it.
+    wait::until("both models to be committed", || {
+        (metrics(&site).matches("status=\"current\"} 1").count() == 2).then_some(())
+    });
     for _ in 0..5 {
         let connections = load.so_far().connected;
         let acked = load.so_far().acked.len();
@@ -144,13 +159,14 @@ fn a_model_answers_is_swapped_by_its_twin_and_survives_sudden_ends() {
     let known = load.stop();
     let twice = known.has_arrived(|| site.numbers());
     println!("{} acknowledged, {twice} arrived more than once", known.acked.len());
-    let mut ids = std::collections::BTreeMap::new();
+    // What a sudden end repeats upstream has the id that it had before.
+    let mut results = std::collections::BTreeMap::new();
     for line in site.upstream() {
-        let (n, id) = (line["body"]["n"].as_u64(), line["system"]["messageId"].as_str().map(str::to_owned));
-        assert!(id.is_some(), "a result has an id: {line}");
-        // A device that heard no answer sends again: that is another message. What the gateway repeats has the same id.
-        ids.entry(n).or_insert_with(Vec::new).push(id);
+        let id = line["systemProperties"]["messageId"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(id.len(), 32, "a result has an id: {line}");
+        let same = results.entry(id).or_insert_with(|| line["body"].clone());
+        assert_eq!(*same, line["body"], "an id is that of one result");
     }
-    assert!(ids.len() > 100, "{} results", ids.len());
+    assert!(results.len() > 100, "{} results", results.len());
     assert!(gateway.stop().success());
 }

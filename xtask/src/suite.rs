@@ -67,9 +67,15 @@ pub(crate) fn run(extent: Extent) -> Outcome {
         if let Some(python) = &python {
             steps.run("models beside onnxruntime", || models::test(cargo(&root), &tree, python, &[]))?;
         }
+        // With the features of all tests, so that the engine is not built anew.
+        steps.run("gateway with models", || {
+            execute(cargo(&root).args(["build", "--workspace", "--example", "gateway", "--features", &features]))
+        })?;
+        let with_models = install::target(&root).join("debug").join("examples");
+        let with_models = with_models.join(format!("gateway{}", env::consts::EXE_SUFFIX));
         steps.run("tests with real peers", || {
             let mut test = cargo(&root);
-            test.arg("test").env("EDGE_GATEWAY", &gateway);
+            test.arg("test").env("EDGE_GATEWAY", &gateway).env("EDGE_GATEWAY_ML", &with_models);
             for package in &with_peers {
                 test.args(["--package", package, "--features", &format!("{package}/{PEERS}")]);
             }

@@ -47,6 +47,9 @@ pub struct ModelMetrics {
     pub left_out: u64,
     /// The versions that were rolled back and are remembered, the latest last.
     pub rejected: Vec<String>,
+    /// How each known version stands, by name: `current`, how far its trial is (`fetch`, `check`, `shadow`, `canary`,
+    /// `probation`), `installed` and ready to serve again, or `rejected`.
+    pub statuses: Vec<(String, &'static str)>,
     /// What became of the messages, where an endpoint was added by [`ModelMetrics::with_messages`].
     pub messages: Option<EndpointStats>,
     /// Mean and variance of each column of the inputs, at most 64, since the baseline began to be learned.
@@ -82,12 +85,33 @@ impl Lifecycle {
             drift: self.serving.drift(),
             rolled_back: record.rejected.len(),
             rejected: record.rejected.iter().map(|rejected| rejected.version.clone()).collect(),
+            statuses: self.statuses(),
             messages: None,
             unanswered: self.serving.unanswered(),
             fell_back: self.serving.fell_back(),
             left_out: self.serving.left_out(),
             inputs: self.serving.input_moments().iter().map(|seen| (seen.mean, seen.variance())).collect(),
         }
+    }
+}
+
+impl Lifecycle {
+    fn statuses(&self) -> Vec<(String, &'static str)> {
+        let record = self.registry.record();
+        let candidate = record.candidate.as_ref().map(|candidate| (candidate.generation, candidate.stage));
+        let current = self.current.as_ref().map(|current| current.number());
+        let status = |generation| match candidate {
+            _ if current == Some(generation) => "current",
+            Some((of, stage)) if of == generation => stage.name(),
+            _ => "installed",
+        };
+        let known = record.entries.iter();
+        let known = known.map(|entry| (entry.desired.version.to_string(), status(entry.generation)));
+        let rejected = record.rejected.iter().map(|rejected| (rejected.version.clone(), "rejected"));
+        let mut all: Vec<_> = known.chain(rejected).collect();
+        all.sort();
+        all.dedup();
+        all
     }
 }
 
@@ -170,18 +194,11 @@ pub fn prometheus(models: &[ModelMetrics]) -> String {
         &mut text,
         "edge_ml_version_status",
         "gauge",
-        "1 for each version that is loaded or was rolled back.",
+        "1 for each version that is known, and how it stands.",
     );
-    for (model, version) in versions() {
-        let labels = format!("{},status=\"{}\"", labels(model, version), version.status);
-        sample(&mut text, "edge_ml_version_status", &labels, 1.0);
-    }
     for model in models {
-        let mut rejected: Vec<_> = model.rejected.iter().collect();
-        rejected.sort();
-        rejected.dedup();
-        for version in rejected {
-            let labels = format!("model=\"{}\",version=\"{version}\",status=\"rejected\"", model.model);
+        for (version, status) in &model.statuses {
+            let labels = format!("model=\"{}\",version=\"{version}\",status=\"{status}\"", model.model);
             sample(&mut text, "edge_ml_version_status", &labels, 1.0);
         }
     }

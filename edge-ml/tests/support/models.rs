@@ -36,6 +36,19 @@ fn hang() -> ! {
     }
 }
 
+impl Scripted {
+    /// Answers what is no number: always, or where a value is poison.
+    fn nan(&mut self, inputs: &[TensorView<'_>], always: bool) -> Result<Vec<Tensor>, RunError> {
+        let values = inputs[0].values::<f32>().unwrap_or_default();
+        let factors = self.0.run(inputs)?;
+        let answers = values.iter().zip(factors[0].values::<f32>().unwrap_or_default());
+        let answers =
+            answers.map(|(value, answer)| if always || *value == POISON { f32::NAN } else { *answer });
+        let answers = Tensor::new(inputs[0].shape(), answers.collect());
+        Ok(vec![answers.map_err(|error| RunError::Failed { reason: error.to_string() })?])
+    }
+}
+
 impl InferenceModel for Scripted {
     fn signature(&self) -> &Signature {
         self.0.signature()
@@ -49,6 +62,7 @@ impl InferenceModel for Scripted {
             "fails" => return Err(RunError::Failed { reason: "as the script says".into() }),
             "panics-on-poison" if poisoned => panic!("as the script says"),
             "loops-on-poison" if poisoned => hang(),
+            flaw @ ("nan" | "nan-on-poison") => return self.nan(inputs, flaw == "nan"),
             _ => {}
         }
         self.0.run(inputs)

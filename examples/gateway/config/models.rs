@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use toml::de::DeValue;
 
@@ -29,8 +31,9 @@ pub(crate) struct ModelSpec {
     pub(crate) max_memory_bytes: Option<u64>,
     /// Whose certificates a server of model files may have, in PEM.
     pub(crate) ca: Option<PathBuf>,
-    /// Whose signatures a version must have, in PEM.
+    /// Whose signatures a version must have: authorities in PEM, and Ed25519 keys by name.
     pub(crate) trust: Option<PathBuf>,
+    pub(crate) trusted_keys: Vec<(String, Vec<u8>)>,
 }
 
 const ON_ERROR: [&str; 3] = ["dead-letter", "pass", "drop"];
@@ -56,7 +59,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, base: &Path) -> Option<ModelSp
         "file",
         file.as_deref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.into())).map(text),
     );
-    for key in ["mapping", "policy"] {
+    for key in ["mapping", "policy", "signature"] {
         put(key, section.take(key).map(|value| json(value.into_inner())));
     }
     if let Some(golden) = section.string("golden") {
@@ -83,10 +86,11 @@ pub(super) fn read(section: &mut Section<'_, '_>, base: &Path) -> Option<ModelSp
     let memory = section.parsed::<super::values::Bytes>("max_memory").map(|bytes| bytes.0);
     let mut path = |key| section.string(key).map(|path| base.join(path.into_inner()));
     let (ca, trust) = (path("ca"), path("trust"));
+    let trusted_keys = section.section("trusted_keys", keys).unwrap_or_default();
     let spec = ModelSpec {
         name: name?,
         desired: Value::Object(desired),
-        on_error: known?,
+        on_error: known.unwrap_or("dead-letter"),
         input,
         output,
         workers,
@@ -95,11 +99,28 @@ pub(super) fn read(section: &mut Section<'_, '_>, base: &Path) -> Option<ModelSp
         max_memory_bytes: memory,
         ca,
         trust,
+        trusted_keys,
     };
     for mistake in mistakes(&spec) {
         section.mistake(at.clone(), mistake);
     }
     Some(spec)
+}
+
+/// Reads the Ed25519 keys that may sign: their names, and 32 bytes in base64.
+fn keys(section: &mut Section<'_, '_>) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for (name, value) in section.rest() {
+        let key = match value.get_ref() {
+            DeValue::String(text) => STANDARD.decode(text.as_bytes()).ok().filter(|key| key.len() == 32),
+            _ => None,
+        };
+        match key {
+            Some(key) => all.push((name.into_inner(), key)),
+            None => section.mistake(value.span(), "write the 32 bytes of an Ed25519 public key, in base64"),
+        }
+    }
+    all
 }
 
 fn text(path: PathBuf) -> Value {
@@ -197,13 +218,17 @@ mod tests {
         let config = parse(
             "[[models]]\nname = \"anomaly\"\nfile = \"a.onnx\"\nversion = \"1\"\nworkers = 2\non_error = \"pass\"\n\
              mapping = { inputs = { x = { fields = [\"$body.t\"] } }, outputs = { y = {} } }\n\
-             policy = { canary = { percent = 10 } }\n[[models]]\nname = \"later\"\n",
+             policy = { canary = { percent = 10 } }\n\
+             trusted_keys = { builds = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\" }\n\
+             signature = { key = \"builds\", value = \"AAAA\" }\n[[models]]\nname = \"later\"\n",
         );
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let names: Vec<_> = config.models.iter().map(|model| &*model.name).collect();
         assert_eq!(names, ["anomaly", "later"]);
         assert_eq!(config.models[0].desired["file"], "/base/a.onnx");
         assert_eq!(config.models[0].desired["policy"]["canary"]["percent"], 10);
+        assert_eq!(config.models[0].desired["signature"]["key"], "builds");
+        assert_eq!(config.models[0].trusted_keys, [("builds".to_owned(), vec![0; 32])]);
     }
 
     #[cfg(feature = "ml")]
@@ -212,7 +237,8 @@ mod tests {
         let mistakes = parse(
             "[[models]]\nname = \"a\"\nurl = \"https://x/a.onnx\"\non_error = \"dropp\"\nengine = \"gpu\"\n\
              mapping = { input = {} }\npolicy = { canry = {} }\nworkers = 0\n\
-             [[models]]\nname = \"a\"\nversion = \"1\"\n[[models]]\nfile = \"x\"\nsha256 = \"1\"\nnam = \"b\"\n",
+             [[models]]\nname = \"a\"\nversion = \"1\"\n[[models]]\nfile = \"x\"\nsha256 = \"1\"\nnam = \"b\"\n\
+             trusted_keys = { builds = \"AAAA\" }\n",
         );
         let text = mistakes.unwrap_err().to_string();
         for expected in [
@@ -223,6 +249,7 @@ mod tests {
             "workers must be a whole number from 1 to 256",
             "a model needs `file = \"model.onnx\"`, or `url` with `sha256`",
             "[models] needs `name = \"…\"`",
+            "write the 32 bytes of an Ed25519 public key, in base64",
             "unknown key `nam`; did you mean `name`?",
             "`a` is the name of two things: write another name",
         ] {

@@ -140,7 +140,7 @@ mod tests {
     fn two_of_a_name_are_a_mistake() {
         let one = "[[windows]]\nname = \"a\"\nwindow = { type = \"sliding\", size = \"1s\" }\nvalues = { n = \"count()\" }\n";
         let text = parse(&one.repeat(2)).unwrap_err().to_string();
-        assert!(text.contains("there are two windows `a`"), "{text}");
+        assert!(text.contains("`a` is the name of two things"), "{text}");
         let module =
             "[[identities]]\ndevice_id = \"edge1\"\nmodule_id = \"a\"\nauth = { type = \"x509_ca\" }\n";
         let text = parse(&format!("{one}{module}")).unwrap_err().to_string();

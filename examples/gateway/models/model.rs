@@ -23,6 +23,9 @@ use crate::config::ModelSpec;
 const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
+/// How soon what failed is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// A model that the gateway runs.
 pub(super) struct Model {
     pub(super) spec: ModelSpec,
@@ -39,6 +42,9 @@ pub(super) fn parts(spec: &ModelSpec) -> Fallible<(RegistryOptions, HttpFetch)> 
     let mut options = RegistryOptions::default();
     if let Some(path) = &spec.trust {
         options.trust = Trust::anybody().with_authorities(&read(path)?)?;
+    }
+    for (name, key) in &spec.trusted_keys {
+        options.trust = options.trust.with_key(name, key)?;
     }
     let system = SYSTEM_BUNDLES.iter().map(PathBuf::from).find(|path| path.exists());
     let pem = match spec.ca.as_ref().or(system.as_ref()) {
@@ -99,19 +105,16 @@ impl Model {
     pub(super) fn run(self: Arc<Self>, hub: HubHandle) -> impl FnOnce(Stop) -> Running {
         move |stop| {
             Box::pin(async move {
-                let work = async {
-                    loop {
-                        if let Err(error) = self.live(&hub, &stop).await {
-                            let (model, error) = (self.name(), Report(&*error));
-                            tracing::error!(model, %error, "the model does not run, and is tried again");
-                        }
-                        if stop.is_stopping() {
-                            return;
-                        }
-                        pause(Duration::from_secs(5)).await;
+                while !stop.is_stopping() {
+                    if let Err(error) = self.live(&hub, &stop).await {
+                        let (model, error) = (self.name(), Report(&*error));
+                        tracing::error!(model, %error, "the model does not run, and is tried again");
                     }
-                };
-                work.await;
+                    tokio::select! {
+                        () = stop.wait() => {}
+                        () = pause(AGAIN) => {}
+                    }
+                }
             })
         }
     }
@@ -120,7 +123,8 @@ impl Model {
         let model = Arc::clone(self);
         let opened = tokio::task::spawn_blocking(move || model.open().map_err(|error| error.to_string()));
         let (life, fetch, wish) = opened.await??;
-        let (desired, wishes) = watch::channel(wish.clone());
+        // Until the twin has been read nothing is asked for: the version that served before does.
+        let (desired, wishes) = watch::channel(None);
         let (reports, reported) = watch::channel(Value::Null);
         let driver = Driver::new(life, Arc::new(fetch), wishes, reports);
         let _first = self.monitor.set(driver.monitor());
@@ -136,8 +140,12 @@ impl Model {
                     ended = self.follow(&client, wish.as_ref(), &desired) => ended?,
                     ended = tell(&client, reported.clone()) => ended?,
                 }
-                tracing::warn!(model = self.name(), "somebody else connected as the model's module");
-                pause(Duration::from_secs(5)).await;
+                // When the gateway stops, sessions end first.
+                tokio::select! {
+                    () = stop.wait() => return Ok(()),
+                    () = pause(AGAIN) => {}
+                }
+                tracing::warn!(model = self.name(), "the session of the model's module was ended; it connects again");
             }
         };
         let ((), ended) = tokio::join!(driver.run(), talk);

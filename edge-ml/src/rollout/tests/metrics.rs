@@ -38,3 +38,24 @@ fn errors_are_told_by_cause() {
     let text = prometheus(&[world.life.metrics()]);
     assert!(text.contains("edge_ml_errors_total{model=\"m\",version=\"1\",cause=\"input\"} 1\n"), "{text}");
 }
+
+#[test]
+fn the_status_of_each_version_is_told() {
+    let mut world = World::with_first();
+    let wanted = document(&world.files, "2", "2.1");
+    world.desire(&wanted);
+    world.settle();
+    let rejected = document(&world.files, "3", "2 fails");
+    world.desire(&rejected);
+    world.settle();
+    let mut waiting = document(&world.files, "4", "2.2");
+    waiting["file"] = "/nowhere".into();
+    world.desire(&waiting);
+    world.tick();
+    let told = world.life.metrics().statuses;
+    let told: Vec<_> = told.iter().map(|(version, status)| (version.as_str(), *status)).collect();
+    assert_eq!(told, [("1", "installed"), ("2", "current"), ("3", "rejected"), ("4", "fetch")]);
+    let text = prometheus(&[world.life.metrics()]);
+    let line = "edge_ml_version_status{model=\"m\",version=\"4\",status=\"fetch\"} 1\n";
+    assert!(text.contains(line), "{text}");
+}
