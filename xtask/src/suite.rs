@@ -69,7 +69,14 @@ pub(crate) fn run(extent: Extent) -> Outcome {
         }
         // With the features of all tests, so that the engine is not built anew.
         steps.run("gateway with models", || {
-            execute(cargo(&root).args(["build", "--workspace", "--example", "gateway", "--features", &features]))
+            execute(cargo(&root).args([
+                "build",
+                "--workspace",
+                "--example",
+                "gateway",
+                "--features",
+                &features,
+            ]))
         })?;
         let with_models = install::target(&root).join("debug").join("examples");
         let with_models = with_models.join(format!("gateway{}", env::consts::EXE_SUFFIX));

@@ -145,7 +145,10 @@ impl Model {
                     () = stop.wait() => return Ok(()),
                     () = pause(AGAIN) => {}
                 }
-                tracing::warn!(model = self.name(), "the session of the model's module was ended; it connects again");
+                tracing::warn!(
+                    model = self.name(),
+                    "the session of the model's module was ended; it connects again"
+                );
             }
         };
         let ((), ended) = tokio::join!(driver.run(), talk);
