@@ -54,6 +54,7 @@ pub(crate) struct Config {
     /// Windows over streams of messages.
     pub(crate) windows: Vec<Definition>,
     /// Models that answer messages.
+    #[cfg_attr(not(feature = "ml"), allow(dead_code, reason = "a gateway without models refuses them"))]
     pub(crate) models: Vec<ModelSpec>,
     /// How long messages without a time to live of their own are kept; `None` is for ever.
     pub(crate) time_to_live: Option<Duration>,

@@ -12,6 +12,7 @@ use toml::de::DeValue;
 use super::reader::{Section, closest};
 
 /// A model of the configuration.
+#[cfg_attr(not(feature = "ml"), allow(dead_code, reason = "a gateway without models refuses them"))]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ModelSpec {
     /// Its name, which is that of its module.
@@ -79,7 +80,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, base: &Path) -> Option<ModelSp
         section.mistake(text.span(), format!("unknown on_error `{}`; {help}", text.get_ref()));
     }
     let mut port = |key| section.string(key).map(toml::Spanned::into_inner);
-    let (input, output) = (port("input").unwrap_or("in".into()), port("output").unwrap_or("results".into()));
+    let (input, output) = (port("input"), port("output"));
     let mut number = |key, most| section.integer(key, 1..=most).and_then(|n| usize::try_from(n).ok());
     let (workers, batch) = (number("workers", 256).unwrap_or(1), number("batch", 4096).unwrap_or(16));
     let wait = section.integer("batch_wait_ms", 0..=60_000).and_then(|ms| u64::try_from(ms).ok());
@@ -91,8 +92,8 @@ pub(super) fn read(section: &mut Section<'_, '_>, base: &Path) -> Option<ModelSp
         name: name?,
         desired: Value::Object(desired),
         on_error: known.unwrap_or("dead-letter"),
-        input,
-        output,
+        input: input.unwrap_or_else(|| "in".into()),
+        output: output.unwrap_or_else(|| "results".into()),
         workers,
         batch,
         batch_wait: Duration::from_millis(wait.unwrap_or(0)),

@@ -97,7 +97,8 @@ impl Models {
     /// Ends them in order.
     pub(crate) async fn stop(&self) {
         let mut tasks = self.tasks.lock().await;
-        for model in lock(&self.all).clone() {
+        let all = lock(&self.all).clone();
+        for model in all {
             tasks.stop(model.name()).await;
         }
     }
