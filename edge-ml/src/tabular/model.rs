@@ -267,6 +267,9 @@ fn tried(plan: Plan, rows: &[Rows], labels: Vec<Option<Arc<[String]>>>) -> Plan 
             });
             port.dims = same_rank.then(|| dims.collect());
         }
+    } else {
+        // What a file declares of its outputs is often wrong, and here nothing says that it is right.
+        outputs.iter_mut().for_each(|port| port.dims = None);
     }
     let TabularModel { plan, .. } = model;
     let plan = Arc::into_inner(plan).expect("the model that was tried had the only reference");
@@ -365,7 +368,14 @@ impl InferenceModel for TabularModel {
 
     fn run(&mut self, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>, RunError> {
         self.plan.signature.check_inputs(inputs)?;
-        self.evaluate(inputs)
+        let outputs = self.evaluate(inputs)?;
+        // A model whose shapes depend on what is in its inputs may give others than it gave when it was read.
+        let views: Vec<_> = outputs.iter().map(Tensor::view).collect();
+        let checked = self.plan.signature.check_run(inputs, &views);
+        checked.map_err(|misfit| RunError::Failed {
+            reason: format!("an output is none that it gives: {misfit}"),
+        })?;
+        Ok(outputs)
     }
 
     fn fork(&self) -> Box<dyn InferenceModel> {
