@@ -101,10 +101,12 @@ impl SegmentStore {
         let salt = recovered.salt.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let next = recovered.next_segment;
         let (state, report) = recovered.into_state(options.checked());
-        keep_salt(fs.as_ref(), dir, salt);
-        let shared = Arc::new(Shared::new(state, fs, dir, salt));
+        let shared = Arc::new(Shared::new(state, fs.clone(), dir, salt));
         let failed = OpenError::io("starting a segment in", dir);
         let writer = Writer::start(shared.clone(), lock, ledger, next).map_err(failed)?;
+        if writer.is_durable() {
+            keep_salt(fs.as_ref(), dir, salt);
+        }
         let (reads, jobs) = mpsc::channel(MAX_WAITING_READS);
         let reader = Reader::new(shared.clone(), jobs);
         let store = Self { shared, reads, threads: Mutex::new(Vec::new()) };

@@ -71,3 +71,31 @@ async fn damage_is_found_and_left_alone() {
     assert_eq!(inspection.peek(&queue("a"), 0, entries(100)).unwrap().damaged, 1);
     assert_eq!(contents(&disk), before, "nothing was repaired");
 }
+
+#[tokio::test]
+async fn an_only_segment_that_was_emptied_is_damage() {
+    for left in [0, 20, 700] {
+        let disk = CrashFs::new();
+        let (store, _) = SegmentStore::open_on(Arc::new(disk.clone()), "dir", options()).unwrap();
+        store.append(vec![entry(&targets("a:r"), "lost")], Durability::Synced).await.unwrap();
+        let disk = disk.after_kill();
+        let path = Path::new("dir/0000000000000001.seg");
+        disk.put(path, &vec![0; left]);
+        let before = contents(&disk);
+        let found = inspect(&disk);
+        let damaged: Vec<_> = found.recovery().damage.iter().map(|damage| damage.file.as_path()).collect();
+        assert_eq!(damaged, [path], "{left} bytes are left: {}", found.recovery());
+        assert_eq!(contents(&disk), before, "nothing was repaired");
+    }
+}
+
+#[test]
+fn a_store_that_was_being_begun_is_not_damaged() {
+    for left in [0, 20] {
+        let disk = CrashFs::new();
+        disk.put("dir/0000000000000001.seg", &vec![0; left]);
+        let found = inspect(&disk);
+        assert_eq!(found.recovery().damage, []);
+        assert_eq!(found.recovery().bytes_cut, left as u64);
+    }
+}

@@ -18,6 +18,11 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
     Ok(if recovery.damage.is_empty() && recovery.lost.is_empty() { End::Fine } else { End::Found })
 }
 
+/// Returns a number of things in words.
+pub(crate) fn many(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
 fn table(inspection: &Inspection, out: &mut impl Write) -> std::io::Result<()> {
     let queues = inspection.queues();
     let names: Vec<String> = queues.iter().map(|state| state.queue.to_string()).collect();
@@ -30,8 +35,9 @@ fn table(inspection: &Inspection, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "{name:width$}  {waiting:>10}  {head:>12}  {next:>12}  {}", routes.join(", "))?;
     }
     let entries: u64 = queues.iter().map(QueueState::len).sum();
-    let segments = inspection.segments().len();
-    writeln!(out, "{entries} entries in {segments} segments, {} bytes", inspection.usage().used_bytes)?;
+    let (entries, segments) = (many(entries, "entry", "entries"), inspection.segments().len() as u64);
+    let (segments, bytes) = (many(segments, "segment", "segments"), inspection.usage().used_bytes);
+    writeln!(out, "{entries} in {segments}, {}", many(bytes, "byte", "bytes"))?;
     for Account { queue, route, dropped, .. } in inspection.accounts() {
         let causes: Vec<_> =
             dropped.iter().map(|(cause, entries)| format!("{entries} {}", cause.name())).collect();

@@ -33,8 +33,11 @@ pub(crate) fn run(words: &Words, out: &mut impl Write) -> Result<End, String> {
 }
 
 fn report(found: &Verification, recovery: &Recovery, out: &mut impl Write) -> std::io::Result<()> {
-    let Verification { segments, records, messages, bytes, .. } = found;
-    writeln!(out, "{segments} segments, {records} records, {messages} messages, {bytes} bytes read")?;
+    let (segments, records) =
+        (ls::many(found.segments, "segment", "segments"), ls::many(found.records, "record", "records"));
+    let (messages, bytes) =
+        (ls::many(found.messages, "message", "messages"), ls::many(found.bytes, "byte", "bytes"));
+    writeln!(out, "{segments}, {records}, {messages}, {bytes} read")?;
     // A segment without a readable header is in the recovery only.
     let unread = recovery.damage.iter().filter(|damage| !found.damage.contains(damage));
     for damage in found.damage.iter().chain(unread) {

@@ -64,6 +64,7 @@ impl Tail {
     }
 
     /// Adds a message.
+    #[inline]
     pub(crate) fn push(&mut self, message: Message, enqueued: u64, bound: &BoundList) {
         self.bytes += message.encoded().len() + OVERHEAD_BYTES;
         let waiting_queues = u32::try_from(bound.len()).unwrap_or(u32::MAX);

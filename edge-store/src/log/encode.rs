@@ -71,6 +71,7 @@ impl Encoder {
         targets: impl Iterator<Item = TargetEntry>,
         message: &[u8],
     ) {
+        self.buffer.reserve(RECORD_HEADER_BYTES + 8 + TARGET_BYTES + message.len() + ALIGN);
         let start = self.open();
         self.buffer.extend_from_slice(&enqueued.to_le_bytes());
         let mut count = 0;

@@ -32,6 +32,8 @@ pub(crate) struct Recovered {
     /// The number that no segment has had yet.
     pub(crate) next_segment: u64,
     pub(crate) salt: Option<u64>,
+    /// Whether a segment of the store has been durable before: since then there was always one.
+    was_begun: bool,
     /// The newest segment, when it is whole but has no index.
     unindexed: Option<u64>,
     /// Whether files may be changed.
@@ -51,12 +53,14 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path, repairs: bool) -> Result<Recovere
     files.sort_unstable();
     let headers: Result<Vec<_>, _> = files.iter().map(|&(number, _)| read_header(fs, dir, number)).collect();
     let headers = headers?;
+    let kept = kept_salt(fs, dir);
     let mut recovered = Recovered {
         replay: Replay::default(),
         report: Recovery::default(),
         segments: Vec::new(),
         next_segment: files.last().map_or(1, |(newest, _)| newest.saturating_add(1)),
-        salt: headers.iter().flatten().map(|header| header.salt).next_back().or_else(|| kept_salt(fs, dir)),
+        salt: headers.iter().flatten().map(|header| header.salt).next_back().or(kept),
+        was_begun: kept.is_some(),
         unindexed: None,
         repairs,
     };
@@ -117,10 +121,10 @@ impl Recovered {
         if by_index && files.iter().any(|file| file.header.is_none()) {
             return Ok(false);
         }
-        for (at, &File { number, len, header }) in files.iter().enumerate() {
+        for (at, file @ &File { number, len, header }) in files.iter().enumerate() {
             let is_newest = at + 1 == files.len();
             let Some(salt) = header.map(|header| header.salt).or(self.salt) else {
-                self.set_aside(fs, dir, number, len, is_newest)?;
+                self.set_aside(fs, dir, file, files)?;
                 continue;
             };
             let segment = Scan {
@@ -142,7 +146,7 @@ impl Recovered {
             }
             self.report.records += found.records;
             if header.is_none() && found.records == 0 {
-                self.set_aside(fs, dir, number, len, is_newest)?;
+                self.set_aside(fs, dir, file, files)?;
                 continue;
             }
             if is_newest && found.end < len {
@@ -166,19 +170,14 @@ impl Recovered {
     }
 
     /// A segment that cannot be read at all: torn while it was begun, or destroyed.
-    fn set_aside(
-        &mut self,
-        fs: &dyn Fs,
-        dir: &Path,
-        number: u64,
-        len: u64,
-        is_newest: bool,
-    ) -> Result<(), OpenError> {
-        if is_newest {
+    fn set_aside(&mut self, fs: &dyn Fs, dir: &Path, file: &File, files: &[File]) -> Result<(), OpenError> {
+        let &File { number, len, .. } = file;
+        let is_newest = files.last().is_some_and(|newest| newest.number == number);
+        let can_be_torn = files.len() > 1 || !self.was_begun;
+        if is_newest && can_be_torn {
             self.report.bytes_cut += len;
         }
-        let torn_at_birth = is_newest && (self.salt.is_some() || len < HEADER_BYTES);
-        if !torn_at_birth {
+        if !(is_newest && can_be_torn && (self.salt.is_some() || len < HEADER_BYTES)) {
             self.damaged(fs, dir, number, 0, len);
         }
         if self.repairs { remove(fs, dir, number) } else { Ok(()) }

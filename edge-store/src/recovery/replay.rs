@@ -1,6 +1,6 @@
 //! The queues as the records of the log describe them, one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use edge_core::{DropCause, EndpointId, Offset, Overflow, Priority, QueueId, RouteName};
 
@@ -19,6 +19,8 @@ const MAX_NAMELESS: u32 = 4096;
 pub(crate) struct Replay {
     pub(crate) queues: BTreeMap<u32, ReplayedQueue>,
     routes: BTreeMap<u32, RouteName>,
+    /// Which number has which name.
+    numbers: HashMap<QueueId, u32>,
     /// What was in queues whose numbers are too high for queues without a name.
     nameless: Vec<Lost>,
 }
@@ -52,14 +54,17 @@ impl Replay {
                 let queue = self.queues.entry(number).or_default();
                 if queue.generation != generation {
                     // What was said of it was said of another queue.
-                    (queue.id, queue.generation) = (None, generation);
+                    let before = queue.id.take();
+                    queue.generation = generation;
                     (queue.tallies, queue.policies) = (Tallies::default(), BTreeMap::new());
+                    before.map(|id| self.numbers.remove(&id));
                 }
-                queue.is_vacant = endpoint.is_empty();
                 let priority = Priority::new(priority).unwrap_or(Priority::DEFAULT);
                 if let Ok(endpoint) = endpoint.parse::<EndpointId>() {
-                    queue.id = Some(QueueId::new(endpoint, priority));
+                    self.name(number, QueueId::new(endpoint, priority));
                 }
+                let queue = self.queues.entry(number).or_default();
+                queue.is_vacant = endpoint.is_empty();
                 queue.move_head(head);
                 queue.next = queue.next.max(next);
             }
@@ -77,6 +82,22 @@ impl Replay {
             Effect::Policy { queue, route, overflow } => {
                 self.queues.entry(queue).or_default().policies.insert(route, overflow);
             }
+        }
+    }
+
+    /// Gives a queue its name; who had it before loses it, for what is in two queues must not be read as one.
+    fn name(&mut self, number: u32, id: QueueId) {
+        let before = self.queues.entry(number).or_default().id.replace(id.clone());
+        if before.as_ref() == Some(&id) {
+            return;
+        }
+        if let Some(before) = before {
+            self.numbers.remove(&before);
+        }
+        if let Some(other) = self.numbers.insert(id, number)
+            && let Some(robbed) = self.queues.get_mut(&other)
+        {
+            robbed.id = None;
         }
     }
 
@@ -99,8 +120,16 @@ impl Replay {
         let known = self.queues.last_key_value().map_or(0, |(&number, _)| number + 1);
         for number in 0..known {
             let queue = self.queues.entry(number).or_default();
-            if !queue.is_vacant {
-                queue.id.get_or_insert_with(|| lost_queue(number));
+            if queue.id.is_none() && !queue.is_vacant {
+                let mut id = lost_queue(number);
+                let mut others = number;
+                while self.numbers.contains_key(&id) {
+                    others += known;
+                    id = lost_queue(others);
+                }
+                tracing::error!(number, name = %id, "a queue of the log has no name, or one that another has");
+                self.numbers.insert(id.clone(), number);
+                queue.id = Some(id);
             }
         }
     }

@@ -1,4 +1,7 @@
 //! A second copy of the salt: without it a store of one segment whose header is damaged could not be read at all.
+//!
+//! It is kept once the first segment is durable, and from then on there is always one that is: so it says too that a
+//! store whose only segment is torn was not being begun, but has lost what it had.
 
 use std::path::Path;
 

@@ -141,5 +141,5 @@ fn a_segment_that_was_cut_is_read_once() {
     assert_eq!(recovery.entries, 500, "without room there is no index, and nothing is lost");
     drop(store);
     let (_, recovery) = open(&full.after_kill());
-    assert!((recovery.is_clean(), recovery.entries) == (true, 500), "{recovery}");
+    assert!((recovery.damage.is_empty(), recovery.entries) == (true, 500), "{recovery}");
 }

@@ -26,7 +26,15 @@ enum Taken {
 
 impl State {
     /// Takes a batch: its entries can be read at once, and the writer finds it in the mail.
-    pub(crate) fn append(&mut self, messages: Vec<Enqueue>, level: Durability) -> Receipt {
+    pub(crate) fn append(&mut self, mut messages: Vec<Enqueue>, level: Durability) -> Receipt {
+        match self.append_lone(&mut messages, level) {
+            Some(receipt) => receipt,
+            None => self.append_any(messages, level),
+        }
+    }
+
+    #[inline(never)]
+    fn append_any(&mut self, messages: Vec<Enqueue>, level: Durability) -> Receipt {
         let mut gone = Vec::new();
         let receipt = match self.try_append(messages, level, &mut gone) {
             Ok(Taken::Later(receipt)) => receipt,
@@ -112,7 +120,7 @@ impl State {
     }
 
     /// Returns how many bytes the batch takes on disk.
-    fn check_size(&self, messages: &[Enqueue]) -> Result<u64, StoreError> {
+    pub(super) fn check_size(&self, messages: &[Enqueue]) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for message in messages.iter().filter(|message| !message.targets.is_empty()) {
             let encoded = message.message.encoded().len();
@@ -133,7 +141,7 @@ impl State {
     }
 
     /// Returns whether a batch fits without a closer look.
-    fn has_room_for(&self, messages: &[Enqueue], bytes: u64) -> bool {
+    pub(super) fn has_room_for(&self, messages: &[Enqueue], bytes: u64) -> bool {
         let mut previous: Option<&Arc<[Target]>> = None;
         self.options.room_for_drops().is_none_or(|room| self.used_bytes() + bytes <= room)
             && messages.iter().all(|message| {
@@ -239,7 +247,8 @@ impl State {
         Ok(())
     }
 
-    fn push(&mut self, entry: Enqueue, bound: &BoundList) {
+    #[inline]
+    pub(super) fn push(&mut self, entry: Enqueue, bound: &BoundList) {
         let (message, enqueued) = (entry.message, entry.enqueued.as_unix_ms());
         let bytes = message_bytes(message.encoded().len(), bound.len());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -391,7 +400,7 @@ fn note_gone(gone: &mut Vec<Gone>, one: Gone) {
 }
 
 /// Returns how durable a batch is to be: as the highest of its targets asks.
-fn wished(messages: &[Enqueue], level: Durability) -> Durability {
+pub(super) fn wished(messages: &[Enqueue], level: Durability) -> Durability {
     let mut highest = None;
     let mut previous: Option<&Arc<[Target]>> = None;
     for message in messages.iter().filter(|message| !message.targets.is_empty()) {

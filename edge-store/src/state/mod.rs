@@ -4,6 +4,7 @@ mod append;
 mod forget;
 mod held;
 mod keys;
+mod lone;
 mod outbox;
 mod plan;
 mod publish;

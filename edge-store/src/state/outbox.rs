@@ -86,6 +86,7 @@ pub(crate) enum Definition {
 
 impl Outbox {
     /// Adds a message, in its stored form, of the batch that is put next.
+    #[inline]
     pub(crate) fn push(&mut self, encoded: Bytes, enqueued: u64, bound: &BoundList) {
         self.messages.push_back(Fresh { encoded, enqueued });
         match self.runs.back_mut() {
@@ -95,6 +96,7 @@ impl Outbox {
     }
 
     /// Adds a batch, whose messages have been pushed.
+    #[inline]
     pub(crate) fn put(&mut self, batch: Batch) {
         self.batches.push_back(batch);
     }

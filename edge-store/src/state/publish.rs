@@ -45,7 +45,9 @@ impl State {
                 segment.extents += 1;
             }
             segment.live += u64::from(entry.bytes);
-            queue.held.take(entry.saved.into());
+            if entry.saved > 0 {
+                queue.held.take(entry.saved.into());
+            }
         }
         self.held_bytes = (self.held_bytes + segment.held()).saturating_sub(held_before);
         self.tail.written(messages);

@@ -69,6 +69,11 @@ impl Writer {
         Ok(writer)
     }
 
+    /// Returns whether what was written is durable, and the store can be written to.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.failed.is_none() && self.active.synced == self.active.position
+    }
+
     /// Returns whether `more` bytes belong into the next segment.
     pub(super) fn is_full(&self, more: u64) -> bool {
         let end = self.encoder.end(self.active.position);
