@@ -43,10 +43,10 @@ impl Default for Gather {
 }
 
 impl Gather {
-    /// Returns a group that waits for those who were in the group before, `at_most` so long, and for 1 MiB at most.
+    /// Returns a group that waits for those who were in the group before, `at_most` so long, and for 8 MiB at most.
     #[must_use]
     pub fn new(at_most: Duration) -> Self {
-        Self { at_most, bytes: 1 << 20, messages: None }
+        Self { at_most, bytes: 8 << 20, messages: None }
     }
 
     /// Sets after how many bytes a group waits no longer.

@@ -170,8 +170,11 @@ impl SegmentStore {
 
 #[async_trait]
 impl MessageStore for SegmentStore {
-    fn append(&self, batch: Vec<Enqueue>, level: Durability) -> Receipt {
-        self.change(|state| state.append(batch, level))
+    fn append(&self, mut batch: Vec<Enqueue>, level: Durability) -> Receipt {
+        let mut state = self.shared.lock();
+        let receipt = state.append(&mut batch, level);
+        self.shared.wake_writer(state);
+        receipt
     }
 
     async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {

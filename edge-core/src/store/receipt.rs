@@ -77,6 +77,7 @@ impl Receipt {
     }
 
     /// Returns a receipt and the sender that resolves it; dropping the sender resolves it to [`StoreError::Closed`].
+    #[inline]
     pub fn pair() -> (ReceiptSender, Self) {
         let (sender, receiver) = oneshot::channel();
         (ReceiptSender(sender), Self { state: State::Waiting(receiver), dropped: Vec::new() })
@@ -86,6 +87,7 @@ impl Receipt {
 impl Future for Receipt {
     type Output = Result<Durability, StoreError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
             State::Reached(level) => Poll::Ready(Ok(*level)),
@@ -104,6 +106,7 @@ pub struct ReceiptSender(oneshot::Sender<Answer>);
 
 impl ReceiptSender {
     /// Resolves the receipt; nothing happens when nobody waits for it any more.
+    #[inline]
     pub fn send(self, result: Result<Durability, StoreError>) {
         let _nobody_waits = self.0.send(result.map_err(Box::new));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use edge_core::{DropCause, Durability, Enqueue, Gone, QueueId, Receipt, RouteName, StoreError, Target};
 
+use super::lone::Known;
 use super::outbox::{Batch, Cleared, Definition};
 use super::plan::Plan;
 use super::queue::Exits;
@@ -25,11 +26,11 @@ enum Taken {
 }
 
 impl State {
-    /// Takes a batch: its entries can be read at once, and the writer finds it in the mail.
-    pub(crate) fn append(&mut self, mut messages: Vec<Enqueue>, level: Durability) -> Receipt {
-        match self.append_lone(&mut messages, level) {
-            Some(receipt) => receipt,
-            None => self.append_any(messages, level),
+    /// Takes what is in a batch: its entries can be read at once, and the writer finds it in the mail.
+    pub(crate) fn append(&mut self, batch: &mut Vec<Enqueue>, level: Durability) -> Receipt {
+        match self.lone_bytes(batch, level) {
+            Some((bytes, level)) => self.append_lone(batch, bytes, level),
+            None => self.append_any(std::mem::take(batch), level),
         }
     }
 
@@ -120,7 +121,7 @@ impl State {
     }
 
     /// Returns how many bytes the batch takes on disk.
-    pub(super) fn check_size(&self, messages: &[Enqueue]) -> Result<u64, StoreError> {
+    fn check_size(&self, messages: &[Enqueue]) -> Result<u64, StoreError> {
         let mut bytes = 0;
         for message in messages.iter().filter(|message| !message.targets.is_empty()) {
             let encoded = message.message.encoded().len();
@@ -141,7 +142,7 @@ impl State {
     }
 
     /// Returns whether a batch fits without a closer look.
-    pub(super) fn has_room_for(&self, messages: &[Enqueue], bytes: u64) -> bool {
+    fn has_room_for(&self, messages: &[Enqueue], bytes: u64) -> bool {
         let mut previous: Option<&Arc<[Target]>> = None;
         self.options.room_for_drops().is_none_or(|room| self.used_bytes() + bytes <= room)
             && messages.iter().all(|message| {
@@ -301,13 +302,11 @@ impl State {
         targets: &Arc<[Target]>,
         definitions: &mut Vec<Definition>,
     ) -> Result<BoundList, StoreError> {
-        if let Some((last, bound)) = &self.last_bound
-            && Arc::ptr_eq(last, targets)
-        {
-            return Ok(bound.clone());
+        if let Some(last) = self.last_bound.as_ref().filter(|last| last.is_of(targets)) {
+            return Ok(last.bound.clone());
         }
         let bound = self.find_or_bind(targets, definitions)?;
-        self.last_bound = Some((targets.clone(), bound.clone()));
+        self.last_bound = Some(Known::new(targets, &bound));
         Ok(bound)
     }
 
@@ -400,7 +399,7 @@ fn note_gone(gone: &mut Vec<Gone>, one: Gone) {
 }
 
 /// Returns how durable a batch is to be: as the highest of its targets asks.
-pub(super) fn wished(messages: &[Enqueue], level: Durability) -> Durability {
+fn wished(messages: &[Enqueue], level: Durability) -> Durability {
     let mut highest = None;
     let mut previous: Option<&Arc<[Target]>> = None;
     for message in messages.iter().filter(|message| !message.targets.is_empty()) {

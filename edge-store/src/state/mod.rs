@@ -54,7 +54,7 @@ pub(crate) struct State {
     /// Target lists by their address; a list is kept as long as its address is used.
     bound: HashMap<usize, (Arc<[Target]>, BoundList)>,
     /// The one that was used last.
-    last_bound: Option<(Arc<[Target]>, BoundList)>,
+    last_bound: Option<lone::Known>,
     /// Bytes of what waits, by class.
     pub(crate) classes: Classes,
     /// Memory for the next batch's targets.
