@@ -58,7 +58,9 @@ impl Segment {
                 payload.extend([[128, 3][usize::try_from(random.below(2)).unwrap()], 0, 0, 0]);
                 payload.extend(low.to_le_bytes());
                 payload.extend(high.to_le_bytes());
-                payload.extend(format!("endpoint-{}", random.below(3)).as_bytes());
+                if !random.one_in(6) {
+                    payload.extend(format!("endpoint-{}", random.below(3)).as_bytes());
+                }
                 self.record(2, flags, 0, &payload);
             }
             1 => {

@@ -110,6 +110,8 @@ impl Replay {
     pub(super) fn finish(&mut self) {
         for queue in self.queues.values_mut() {
             queue.finish();
+            // A log that was made up may say so of a queue that has entries.
+            queue.is_vacant &= queue.waiting.is_empty() && queue.gaps.is_empty();
         }
         let named = self.queues.iter().filter(|(_, queue)| queue.id.is_some() || queue.is_vacant);
         let named = named.map(|(&number, _)| number + 1).next_back().unwrap_or(0);
