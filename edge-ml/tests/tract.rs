@@ -45,6 +45,41 @@ fn a_constant_takes_an_input_out_of_the_signature() {
     assert!(matches!(error, LoadError::NoInput { .. }), "{error}");
 }
 
+/// A field of Protocol Buffers with bytes in it.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat()
+}
+
+/// A model that makes three rows of four of a matrix whose sizes it leaves open.
+fn reshaping() -> Vec<u8> {
+    let dim = |symbol: &str| field(1, &field(2, symbol.as_bytes()));
+    let shape = field(2, &[dim("rows"), dim("columns")].concat());
+    let of_floats = |shape: &[u8]| field(2, &field(1, &[&[1 << 3, 1], shape].concat()));
+    let to: Vec<u8> = [3i64, 4].iter().flat_map(|size| size.to_le_bytes()).collect();
+    let constant = [&[1 << 3, 2, 2 << 3, 7], &*field(8, b"to"), &field(9, &to)].concat();
+    let node = [field(1, b"x"), field(1, b"to"), field(2, b"y"), field(4, b"Reshape")].concat();
+    let input = [field(1, b"x"), of_floats(&shape)].concat();
+    let output = [field(1, b"y"), of_floats(&[])].concat();
+    let graph = [field(1, &node), field(5, &constant), field(11, &input), field(12, &output)].concat();
+    [vec![1 << 3, 8], field(7, &graph), field(8, &[2 << 3, 15])].concat()
+}
+
+#[test]
+fn open_dimensions_are_asked_for_by_name_and_rows_become_one() {
+    let file = reshaping();
+    match TractModel::read(&file, &ReadOptions::default()).unwrap_err() {
+        LoadError::Dimension { symbol, port, .. } => {
+            assert_eq!((symbol.as_str(), port.as_str()), ("columns", "x: f32[rows, columns]"));
+        }
+        other => panic!("{other}"),
+    }
+    let mut model = TractModel::read(&file, &ReadOptions::default().with_dim("columns", 12)).unwrap();
+    assert_eq!(model.resolved(), [("rows".to_owned(), 1)]);
+    assert_eq!(model.signature().to_string(), "x: f32[1, 12] -> y: f32[3, 4]");
+    let row = Tensor::new([1, 12], vec![0.5f32; 12]).unwrap();
+    assert_eq!(model.run(&[row.view()]).unwrap()[0].shape(), [3, 4]);
+}
+
 #[test]
 fn damaged_files_are_refused_and_never_panic() {
     let case = all().into_iter().find(|case| case.name == "kmeans").unwrap();

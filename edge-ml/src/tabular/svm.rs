@@ -34,15 +34,26 @@ impl Comparison {
         })
     }
 
-    fn of(self, a: &[f32], b: &[f32]) -> f32 {
-        let dot = || a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    /// Adds what one column of a row and the same column of all vectors have to do with each other.
+    fn add(self, sums: &mut [f32], value: f32, column: &[f32]) {
+        if matches!(self, Self::Rbf { .. }) {
+            sums.iter_mut().zip(column).for_each(|(sum, of)| *sum += (value - of) * (value - of));
+        } else {
+            sums.iter_mut().zip(column).for_each(|(sum, of)| *sum += value * of);
+        }
+    }
+
+    /// Makes comparisons of sums over all columns.
+    fn finish(self, sums: &mut [f32]) {
         match self {
-            Self::Linear => dot(),
-            Self::Poly { gamma, coef0, degree } => (gamma * dot() + coef0).powf(degree),
-            Self::Rbf { gamma } => {
-                (-gamma * a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>()).exp()
+            Self::Linear => {}
+            Self::Poly { gamma, coef0, degree } => {
+                sums.iter_mut().for_each(|sum| *sum = (gamma * *sum + coef0).powf(degree));
             }
-            Self::Sigmoid { gamma, coef0 } => (gamma * dot() + coef0).tanh(),
+            Self::Rbf { gamma } => sums.iter_mut().for_each(|sum| *sum = (-gamma * *sum).exp()),
+            Self::Sigmoid { gamma, coef0 } => {
+                sums.iter_mut().for_each(|sum| *sum = (gamma * *sum + coef0).tanh());
+            }
         }
     }
 }
@@ -51,20 +62,28 @@ impl Comparison {
 #[derive(Debug)]
 struct Vectors {
     comparison: Comparison,
+    /// Column by column, so that many vectors are compared at once.
     values: Vec<f32>,
     count: usize,
 }
 
 impl Vectors {
     fn read(node: &Node<'_>, count: usize) -> Option<Self> {
-        let values = node.floats("support_vectors").to_vec();
+        let values = node.floats("support_vectors");
         let fits = count > 0 && !values.is_empty() && values.len().is_multiple_of(count);
-        fits.then_some(Self { comparison: Comparison::read(node)?, values, count })
+        let comparison = fits.then(|| Comparison::read(node)).flatten()?;
+        let columns = values.len() / count;
+        let column = |column| values.iter().skip(column).step_by(columns).copied();
+        Some(Self { comparison, values: (0..columns).flat_map(column).collect(), count })
     }
 
     fn compare(&self, row: &[f32], into: &mut Vec<f32>) {
         into.clear();
-        into.extend(self.values.chunks_exact(row.len().max(1)).map(|vector| self.comparison.of(row, vector)));
+        into.resize(self.count, 0.0);
+        for (value, column) in row.iter().zip(self.values.chunks_exact(self.count)) {
+            self.comparison.add(into, *value, column);
+        }
+        self.comparison.finish(into);
     }
 
     fn check(&self, matrix: &Matrix<'_>) -> Result<(), super::kernel::Fault> {

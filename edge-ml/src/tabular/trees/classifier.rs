@@ -114,20 +114,25 @@ impl Kernel for TreeClassifier {
         let count = self.classes.len();
         let mut places = Vec::with_capacity(matrix.rows);
         let mut scores = Vec::with_capacity(matrix.rows * count);
-        let (mut sums, mut seen) = (vec![0.0f32; count], vec![false; count]);
-        for row in 0..matrix.rows {
-            sums.fill(0.0);
-            seen.fill(false);
-            self.trees.visit(matrix.row(row), |weights| {
+        let (mut all, mut all_seen) = (vec![0.0f32; matrix.rows * count], vec![false; matrix.rows * count]);
+        self.trees.visit(
+            matrix.rows,
+            |row| matrix.row(row),
+            |row, weights| {
                 for weight in weights {
-                    let target = weight.target as usize;
-                    if let (Some(sum), Some(seen)) = (sums.get_mut(target), seen.get_mut(target)) {
+                    let place = row * count + weight.target as usize;
+                    if let (Some(sum), Some(seen)) = (all.get_mut(place), all_seen.get_mut(place)) {
                         *sum += weight.value;
                         *seen = true;
                     }
                 }
-            });
-            places.push(self.finish(&mut sums, &seen));
+            },
+        );
+        let mut sums = Vec::with_capacity(count);
+        for (of_row, seen) in all.chunks_exact(count).zip(all_seen.chunks_exact(count)) {
+            sums.clear();
+            sums.extend_from_slice(of_row);
+            places.push(self.finish(&mut sums, seen));
             scores.extend_from_slice(&sums);
         }
         Ok(vec![self.classes.at(&places), Tensor::new([matrix.rows, count], scores)?])

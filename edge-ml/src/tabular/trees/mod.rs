@@ -53,15 +53,69 @@ struct Ensemble {
 }
 
 impl Ensemble {
-    /// Calls `visit` with the weights of the leaf that each tree has for this row.
+    /// Calls `visit` with the number of each row and the weights of the leaf that each tree has for it, tree by tree.
+    ///
+    /// Some rows go through a tree side by side, and a single row through some trees: each step of one waits for memory,
+    /// and the others go on meanwhile.
     #[inline]
-    fn visit(&self, row: &[f32], mut visit: impl FnMut(&[Weight])) {
-        for &root in &self.roots {
-            let leaf =
-                (if self.modes.is_empty() { self.walk(root, row) } else { self.walk_any(root, row) }) & !LEAF;
-            let bounds = self.leaves.get(leaf as usize..leaf as usize + 2);
-            if let Some(&[begin, end]) = bounds {
-                visit(self.weights.get(begin as usize..end as usize).unwrap_or_default());
+    fn visit<'m>(
+        &self,
+        rows: usize,
+        row: impl Fn(usize) -> &'m [f32],
+        mut visit: impl FnMut(usize, &[Weight]),
+    ) {
+        const SIDE_BY_SIDE: usize = 8;
+        let mut begin = 0;
+        while self.modes.is_empty() && begin + SIDE_BY_SIDE <= rows {
+            let block: [_; SIDE_BY_SIDE] = std::array::from_fn(|lane| row(begin + lane));
+            for &root in &self.roots {
+                for (lane, leaf) in self.walk_together([root; SIDE_BY_SIDE], &block).into_iter().enumerate() {
+                    visit(begin + lane, self.weights_of(leaf));
+                }
+            }
+            begin += SIDE_BY_SIDE;
+        }
+        for number in begin..rows {
+            let row = row(number);
+            let (blocks, rest) = self.roots.as_chunks::<SIDE_BY_SIDE>();
+            let (blocks, rest) = if self.modes.is_empty() { (blocks, rest) } else { (&[][..], &*self.roots) };
+            for roots in blocks {
+                for leaf in self.walk_together(*roots, &[row; SIDE_BY_SIDE]) {
+                    visit(number, self.weights_of(leaf));
+                }
+            }
+            for &root in rest {
+                let leaf =
+                    if self.modes.is_empty() { self.walk(root, row) } else { self.walk_any(root, row) };
+                visit(number, self.weights_of(leaf));
+            }
+        }
+    }
+
+    #[inline]
+    fn weights_of(&self, leaf: u32) -> &[Weight] {
+        let leaf = (leaf & !LEAF) as usize;
+        match self.leaves.get(leaf..leaf + 2) {
+            Some(&[begin, end]) => self.weights.get(begin as usize..end as usize).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    #[inline]
+    fn walk_together<const N: usize>(&self, mut places: [u32; N], rows: &[&[f32]; N]) -> [u32; N] {
+        loop {
+            let mut is_done = true;
+            for (at, row) in places.iter_mut().zip(rows) {
+                if *at & LEAF == 0 {
+                    let Some(branch) = self.branches.get(*at as usize) else { return places };
+                    let value = row.get(branch.column as usize).copied().unwrap_or(f32::NAN);
+                    let holds = value <= branch.threshold;
+                    *at = branch.ways[usize::from(!holds)];
+                    is_done = false;
+                }
+            }
+            if is_done {
+                return places;
             }
         }
     }

@@ -74,11 +74,19 @@ impl Kernel for TreeRegressor {
         self.trees.check(matrix.columns)?;
         let targets = self.trees.targets;
         let mut answers = vec![0.0f32; matrix.rows * targets];
-        let mut seen = vec![false; targets];
+        let mut seen = vec![false; answers.len()];
         let count = self.trees.roots.len() as f32;
-        for (row, sums) in answers.chunks_exact_mut(targets).enumerate() {
-            seen.fill(false);
-            self.trees.visit(matrix.row(row), |weights| self.add(sums, &mut seen, weights));
+        self.trees.visit(
+            matrix.rows,
+            |row| matrix.row(row),
+            |row, weights| {
+                let of_row = row * targets..(row + 1) * targets;
+                if let (Some(sums), Some(seen)) = (answers.get_mut(of_row.clone()), seen.get_mut(of_row)) {
+                    self.add(sums, seen, weights);
+                }
+            },
+        );
+        for sums in answers.chunks_exact_mut(targets) {
             if self.aggregate == Aggregate::Average {
                 sums.iter_mut().for_each(|sum| *sum /= count);
             }
