@@ -11,8 +11,8 @@ use bytes::Bytes;
 
 use crate::service::{LockOutcome, Service, ServiceError};
 use crate::{
-    AuthError, Authenticated, Credentials, Delivery, FeedSet, Identity, Message, MethodAnswer, MethodCall,
-    Receipt, TwinAnswer, TwinRequest,
+    Answered, AuthError, Authenticated, Credentials, Delivery, FeedSet, Identity, Message, MethodAnswer,
+    MethodCall, Receipt, TwinAnswer, TwinRequest,
 };
 
 /// What a client says when it connects.
@@ -285,6 +285,16 @@ pub trait Session: fmt::Debug + Send + 'static {
 
     /// Takes messages that the client sent, in their order, and returns the receipt for all of them.
     fn publish(&mut self, batch: Vec<Message>) -> Receipt;
+
+    /// Takes messages as [`publish`](Self::publish) does, of a client that answers with them what was sent to its endpoint:
+    /// once they are taken, what they answer is done with, in one step where the store can do that.
+    ///
+    /// What is answered must be the client's own: it is taken out of its queue. A session that leaves it at this default
+    /// takes the messages alone, and whoever sent what they answer settles that as ever.
+    fn publish_answers(&mut self, batch: Vec<Message>, answered: &[Answered]) -> Receipt {
+        let _settled_by_whoever_sent_it = answered;
+        self.publish(batch)
+    }
 
     /// Subscribes the client to these feeds; the receipt resolves when the subscription would survive a restart.
     fn subscribe(&mut self, feeds: FeedSet) -> Receipt;

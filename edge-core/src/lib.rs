@@ -81,8 +81,8 @@ pub use requests::{MethodAnswer, MethodCall, TwinAnswer, TwinRequest};
 pub use retry::Backoff;
 pub use sessions::{MemorySessions, SessionStore};
 pub use store::{
-    Account, DropCause, Drops, Durability, DurabilityError, Enqueue, Gone, MemoryStore, MessageStore, Offset,
-    Overflow, OverflowError, OverflowKey, QueueState, ReadBatch, ReadLimit, Receipt, ReceiptSender,
-    StoreError, Stored, Target, Usage,
+    Account, Answered, DropCause, Drops, Durability, DurabilityError, Enqueue, Gone, MemoryStore,
+    MessageStore, Offset, Overflow, OverflowError, OverflowKey, QueueState, ReadBatch, ReadLimit, Receipt,
+    ReceiptSender, StoreError, Stored, Target, Usage,
 };
 pub use time_text::TimestampError;

@@ -3,7 +3,9 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use edge_core::{Authenticated, FeedSet, Message, MethodAnswer, Receipt, Session, SessionEvent, TwinRequest};
+use edge_core::{
+    Answered, Authenticated, FeedSet, Message, MethodAnswer, Receipt, Session, SessionEvent, TwinRequest,
+};
 
 use crate::client::Client;
 
@@ -36,6 +38,10 @@ impl Session for ClientSession {
 
     fn publish(&mut self, batch: Vec<Message>) -> Receipt {
         self.client.0.session().publish(batch)
+    }
+
+    fn publish_answers(&mut self, batch: Vec<Message>, answered: &[Answered]) -> Receipt {
+        self.client.0.session().publish_answers(batch, answered)
     }
 
     fn subscribe(&mut self, feeds: FeedSet) -> Receipt {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use edge_core::{
-    Clock, DropCause, Durability, Enqueue, Message, MessageStore, QueueId, Receipt, RouteName, StoreError,
+    Answered, Clock, DropCause, Durability, Enqueue, Message, MessageStore, QueueId, Receipt, RouteName,
+    StoreError,
 };
 
 use crate::Limits;
@@ -31,6 +32,17 @@ impl Dispatcher {
     ///
     /// One table of routes decides for the whole batch, so a change of routes falls between two batches.
     pub(crate) fn publish(&self, batch: Vec<Message>, level: Durability, scratch: &mut Scratch) -> Receipt {
+        self.publish_answers(batch, &[], level, scratch)
+    }
+
+    /// As [`Dispatcher::publish`]; what the batch answers leaves its queue with the append.
+    pub(crate) fn publish_answers(
+        &self,
+        batch: Vec<Message>,
+        answered: &[Answered],
+        level: Durability,
+        scratch: &mut Scratch,
+    ) -> Receipt {
         let table = self.table.load();
         let now = self.clock.wall();
         let taken = batch.len();
@@ -53,8 +65,12 @@ impl Dispatcher {
             }
         }
         let sample = enqueue.first().map(|entry| entry.message.clone());
-        let receipt =
-            if enqueue.is_empty() { Receipt::ready(Ok(level)) } else { self.store.append(enqueue, level) };
+        // What is answered by messages that no route wants is settled by whoever sent it.
+        let receipt = match (enqueue.is_empty(), answered.is_empty()) {
+            (true, _) => Receipt::ready(Ok(level)),
+            (false, true) => self.store.append(enqueue, level),
+            (false, false) => self.store.append_answers(enqueue, answered, level),
+        };
         if receipt.refusal().is_some() {
             self.refused_batches.fetch_add(1, Relaxed);
             self.metrics.not_taken(taken);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use edge_core::{
-    Authenticated, Delivery, Durability, Feed, FeedSet, Message, MethodAnswer, Receipt, Session,
+    Answered, Authenticated, Delivery, Durability, Feed, FeedSet, Message, MethodAnswer, Receipt, Session,
     SessionEvent, StoreError, SystemKey, TwinRequest,
 };
 
@@ -120,6 +120,20 @@ impl Session for HubSession {
 
     fn publish(&mut self, batch: Vec<Message>) -> Receipt {
         self.publish_at(batch, self.hub.durability)
+    }
+
+    fn publish_answers(&mut self, batch: Vec<Message>, answered: &[Answered]) -> Receipt {
+        if self.client.outbox.is_closed() {
+            return Receipt::ready(Err(StoreError::Closed));
+        }
+        self.count(&batch);
+        // Nobody answers for another: what is not the client's own is not touched.
+        let of_client = format!("{}/", self.client.identity);
+        let is_own = |one: &Answered| one.queue.endpoint().as_str().starts_with(&of_client);
+        let is_module = self.client.identity.module().is_some();
+        let answered = if is_module && answered.iter().all(is_own) { answered } else { &[] };
+        let level = self.hub.durability;
+        self.hub.dispatcher.publish_answers(batch, answered, level, &mut self.scratch)
     }
 
     fn subscribe(&mut self, feeds: FeedSet) -> Receipt {

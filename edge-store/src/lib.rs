@@ -13,6 +13,8 @@
 //!   is, or after a second.
 //! - An append is acknowledged after [`Gather::at_most`] and one write and sync at the latest when it comes to a quiet
 //!   store; the write and sync that are under way when it comes take their time besides.
+//! - What a batch answers ([`append_answers`](edge_core::MessageStore::append_answers)) leaves its queue in the same batch of
+//!   the log: after a crash both have happened, or neither.
 //! - Memory does not grow with what is queued: the newest entries are kept (4 MiB by default), for the rest one place
 //!   in 64 KiB of log, and one byte per entry where several routes feed one queue.
 //! - Nor does it grow with what was: when there are more queues than [`StoreOptions::max_queues`], empty ones are forgotten.
@@ -74,7 +76,7 @@
 //!           UTF-8: nothing where no queue has the number; with a new generation all that was said of the number is void
 //! 3 route   number u32, name UTF-8
 //! 4 trim    queue u64, head u64: entries below it are not wanted any more
-//! 5 hole    queue u64, from u64, to u64: these offsets expired and were given up
+//! 5 hole    queue u64, from u64, to u64: these offsets are not wanted any more, as those that expired or were answered
 //! 6 index   count u32, count × (queue u32, first u64, latest expiry u64, bytes u64, entries u32, points p u32,
 //!           routes r u32, codes c u32, p × (entry u32, position u32), r × route u32, c × u8: which route), padding,
 //!           position of this record u64, "EDGEIDX", version 1

@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use edge_core::{
-    Account, DropCause, Durability, Enqueue, Gone, MessageStore, Offset, QueueId, QueueState, ReadBatch,
-    ReadLimit, Receipt, RouteName, StoreError, Timestamp, Usage,
+    Account, Answered, DropCause, Durability, Enqueue, Gone, MessageStore, Offset, QueueId, QueueState,
+    ReadBatch, ReadLimit, Receipt, RouteName, StoreError, Timestamp, Usage,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -175,6 +175,11 @@ impl MessageStore for SegmentStore {
         let receipt = state.append(&mut batch, level);
         self.shared.wake_writer(state);
         receipt
+    }
+
+    /// What is answered leaves in the same batch of the log: after a crash both have happened, or neither.
+    fn append_answers(&self, batch: Vec<Enqueue>, answered: &[Answered], level: Durability) -> Receipt {
+        self.change(|state| state.append_answers(batch, answered, level))
     }
 
     async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {

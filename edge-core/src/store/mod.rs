@@ -102,10 +102,12 @@ pub struct Stored {
     pub route: RouteName,
     /// The message.
     pub message: Message,
+    /// The priority of the entry's queue; the gateway says it when it sends the entry to an endpoint.
+    pub priority: Priority,
 }
 
 impl Stored {
-    /// Returns an entry.
+    /// Returns an entry, of the default priority.
     #[must_use]
     pub fn new(
         offset: Offset,
@@ -114,7 +116,7 @@ impl Stored {
         route: RouteName,
         message: Message,
     ) -> Self {
-        Self { offset, enqueued, expires, route, message }
+        Self { offset, enqueued, expires, route, message, priority: Priority::DEFAULT }
     }
 
     /// Returns whether the entry has expired at `now`: its expiry has come.
@@ -124,6 +126,32 @@ impl Stored {
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+/// Entries of one queue that a batch answers: they are done with once it is taken.
+///
+/// # Examples
+/// ```
+/// use edge_core::{Answered, EndpointId, Priority, QueueId};
+///
+/// let queue = QueueId::new(EndpointId::upstream(), Priority::DEFAULT);
+/// assert_eq!(Answered::new(queue, 3..5).offsets, 3..5);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The queue.
+    pub queue: QueueId,
+    /// The entries.
+    pub offsets: Range<Offset>,
+}
+
+impl Answered {
+    /// Returns the entries of `queue` in the range `offsets`.
+    #[must_use]
+    pub const fn new(queue: QueueId, offsets: Range<Offset>) -> Self {
+        Self { queue, offsets }
     }
 }
 
@@ -356,6 +384,7 @@ impl StoreError {
 ///   `expire`, `remove`, overflow and damage. Whoever comes later MUST NOT count it again.
 /// - For each queue and route accepted = delivered + stored + dropped MUST hold at every moment, after reopening and
 ///   after a crash too: what falls back in a crash falls back in entries and accounts alike.
+/// - What a batch answers MUST stay when the batch is refused, and MUST NOT be gone without the batch after a crash.
 /// - A failed sync MUST poison the store: every later `append` resolves to [`StoreError::Poisoned`].
 /// - What finds no room in its queue, in its class or in the store MUST be refused, be dropped, or make others leave, as its target's
 ///   [`Overflow`] says; a store that cannot do that refuses, see its documentation.
@@ -402,6 +431,22 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
     /// A store may forget a queue that is empty; when it comes back, its offsets go on above all that it had, and what was
     /// on its account stays on that of another queue.
     fn append(&self, batch: Vec<Enqueue>, level: Durability) -> Receipt;
+
+    /// Takes a batch as [`append`](Self::append) does, and with it the entries that it answers out of their queues: they
+    /// count as delivered.
+    ///
+    /// A store SHOULD make one step of it: after a crash the batch is there and what it answers is gone, or the other way
+    /// round. One that leaves it at this default does one after the other, and a crash in between leaves both.
+    fn append_answers(&self, batch: Vec<Enqueue>, answered: &[Answered], level: Durability) -> Receipt {
+        let receipt = self.append(batch, level);
+        if receipt.refusal().is_none() {
+            for one in answered {
+                // A store that is over by now settles nothing, and says so to whoever settles next.
+                let _is_over = self.settle(&one.queue, one.offsets.clone(), &[]);
+            }
+        }
+        receipt
+    }
 
     /// Reads entries of `queue` at and above `from`; a queue that does not exist is an empty one.
     ///

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use edge_core::{
-    Account, DropCause, Durability, Enqueue, Gone, Message, MessageStore, Offset, Overflow, Priority,
-    QueueId, QueueState, ReadBatch, ReadLimit, Receipt, RouteName, StoreError, Target, Timestamp, Usage,
+    Account, Answered, DropCause, Durability, Enqueue, Gone, Message, MessageStore, Offset, Overflow,
+    Priority, QueueId, QueueState, ReadBatch, ReadLimit, Receipt, RouteName, StoreError, Target, Timestamp,
+    Usage,
 };
 
 use super::flaws;
@@ -59,6 +60,8 @@ flaws! { StoreFlaw {
     CountsTwice => "an_entry_is_counted_once",
     CountsOnlyWhatItStores => "what_is_not_stored_is_counted",
     ForgetsAccounts => "accounts_survive_reopening",
+    AnswersForTheRefused => "what_is_answered_stays_until_the_answer_is_taken",
+    KeepsWhatIsAnswered => "what_is_answered_leaves_with_the_answer",
     IgnoresQueueLimits => "a_full_queue_refuses",
     IgnoresClassLimits => "a_full_class_refuses",
     EvictsForAClassFromItsQueue => "a_class_makes_room_in_itself",
@@ -269,6 +272,28 @@ impl MessageStore for Broken {
             _ => {}
         }
         self.inner.append(batch, level)
+    }
+
+    fn append_answers(&self, batch: Vec<Enqueue>, answered: &[Answered], level: Durability) -> Receipt {
+        match self.flaw {
+            StoreFlaw::KeepsWhatIsAnswered => return self.append(batch, level),
+            StoreFlaw::AnswersForTheRefused => {
+                for one in answered {
+                    self.inner.settle(&one.queue, one.offsets.clone(), &[]).ok();
+                }
+                // It is not written before a crash.
+                drop(now(self.inner.memory.append(batch, level)));
+                return Receipt::ready(Ok(level));
+            }
+            _ => {}
+        }
+        let receipt = self.append(batch, level);
+        if receipt.refusal().is_none() {
+            for one in answered {
+                self.settle(&one.queue, one.offsets.clone(), &[]).ok();
+            }
+        }
+        receipt
     }
 
     async fn read(&self, queue: &QueueId, from: Offset, limit: ReadLimit) -> Result<ReadBatch, StoreError> {

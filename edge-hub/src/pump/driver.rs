@@ -242,7 +242,10 @@ impl Pump {
                 tracing::error!(%queue, damaged = found.damaged, "messages were lost to damage of the store");
                 self.metrics.lost(DropCause::Damaged, None, found.damaged);
             }
-            let loaded = lane.loaded(part, found);
+            let mut loaded = lane.loaded(part, found);
+            for stored in &mut loaded.send {
+                stored.priority = queue.priority();
+            }
             let size: usize = loaded.send.iter().map(|stored| stored.message.size()).sum();
             (entries, bytes) = (entries.saturating_sub(loaded.send.len()), bytes.saturating_sub(size));
             batch.bytes += size as u64;

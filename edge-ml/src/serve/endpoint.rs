@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use edge_core::{
-    BatchLimit, BoxError, DeviceId, Endpoint, EndpointError, EndpointId, Message, MessageBuilder, ModuleId,
-    Origin, Outcome, PortName, Session, Stored, SystemKey,
+    Answered, BatchLimit, BoxError, DeviceId, Endpoint, EndpointError, EndpointId, Message, MessageBuilder,
+    ModuleId, Origin, Outcome, PortName, QueueId, Session, Stored, SystemKey,
 };
 use tokio::sync::Notify;
 
@@ -55,9 +55,11 @@ enum Server {
 /// `/messages/modules/<model>/outputs/<output>`.
 ///
 /// A message is accepted only when its result has been taken by the gateway, as durably as the gateway takes anything:
-/// none is lost. A result has an id made of the message's route, place, time and content. A message that comes again in
-/// the same process has its result sent once; when the process ends between the result's acceptance and the message's,
-/// the result comes twice, with the same `messageId`, which windows recognise by `distinct = "$messageId"`.
+/// none is lost. Where the gateway's store can do it, as `edge_store::SegmentStore` does, the result is taken and the
+/// message is done with in one step: after `kill -9` or the loss of power either both have happened or neither, and no
+/// result is there twice. What has left the gateway before is beyond that: a far side may be sent again what it had taken
+/// and not yet acknowledged. So a result has an id made of the message's route, place, time and content, which is the same
+/// when it is made again; windows recognise it by `distinct = "$messageId"`.
 ///
 /// While no session is connected, no version serves, or the model is bad, messages wait in their queue.
 #[derive(Debug)]
@@ -181,22 +183,28 @@ impl ModelEndpoint {
     }
 
     /// Sends results and what passes, and waits until the gateway has taken them; returns whose they are.
-    async fn publish(&self, keys: &[u128], made: &mut [Made]) -> Result<Vec<u128>, EndpointError> {
-        let (mut messages, mut sent) = (Vec::new(), Vec::new());
+    async fn publish(
+        &self,
+        keys: &[u128],
+        batch: &[Stored],
+        made: &mut [Made],
+    ) -> Result<Vec<u128>, EndpointError> {
+        let (mut messages, mut sent, mut answered) = (Vec::new(), Vec::new(), Vec::new());
         let receipt = {
             let mut session = lock(&self.session);
             let Some((session, origin)) = session.as_mut() else { return Err(EndpointError::Absent) };
-            for (key, made) in keys.iter().zip(made) {
+            for ((key, stored), made) in keys.iter().zip(batch).zip(made) {
                 let Some(mut builder) = made.take_message() else { continue };
                 builder.set_system(SystemKey::MessageId, &format!("{key:032x}"));
                 origin.stamp(&mut builder, Some(&self.output));
                 messages.push(builder.build());
                 sent.push(*key);
+                answer(&mut answered, &self.id, stored);
             }
             if messages.is_empty() {
                 return Ok(sent);
             }
-            session.publish(messages)
+            session.publish_answers(messages, &answered)
         };
         match receipt.await {
             Ok(_) => Ok(sent),
@@ -207,6 +215,20 @@ impl ModelEndpoint {
                 }
                 Err(EndpointError::Interrupted { source: error.into() })
             }
+        }
+    }
+}
+
+/// Adds an entry to those that are answered.
+fn answer(answered: &mut Vec<Answered>, endpoint: &EndpointId, stored: &Stored) {
+    let end = stored.offset.saturating_add(1);
+    match answered.last_mut() {
+        Some(last) if last.offsets.end == stored.offset && last.queue.priority() == stored.priority => {
+            last.offsets.end = end;
+        }
+        _ => {
+            let queue = QueueId::new(endpoint.clone(), stored.priority);
+            answered.push(Answered::new(queue, stored.offset..end));
         }
     }
 }
@@ -243,7 +265,7 @@ impl Endpoint for ModelEndpoint {
             .into_iter()
             .map(|is_new| if is_new { answers.next().unwrap_or(Made::Later) } else { Made::Repeated });
         let mut made: Vec<_> = made.collect();
-        let sent = self.publish(&keys, &mut made).await?;
+        let sent = self.publish(&keys, batch, &mut made).await?;
         // From here to the answer nothing waits: what is counted is what the gateway hears.
         let (mut known, mut translated, mut stats) =
             (lock(&self.sent), lock(&self.translated), lock(&self.stats));

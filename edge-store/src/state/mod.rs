@@ -1,5 +1,6 @@
 //! Everything that a store knows in memory: no file, no thread, no clock; under one short lock.
 
+mod answers;
 mod append;
 mod forget;
 mod held;
@@ -28,7 +29,7 @@ use crate::index::{BoundList, Counts, Extent, Tail};
 use held::Classes;
 pub(crate) use held::Held;
 use keys::Hashers;
-pub(crate) use outbox::{Cleared, Definition, Outbox};
+pub(crate) use outbox::{Cleared, Definition, Leaving, Outbox};
 pub(crate) use publish::Indexed;
 pub(crate) use queue::{Cursor, Queue};
 pub(crate) use read::{Found, OnDisk, Place, stored};

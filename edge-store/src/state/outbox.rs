@@ -7,7 +7,7 @@ use bytes::Bytes;
 use edge_core::{Durability, Overflow, QueueId, ReceiptSender, RouteName};
 
 use super::Tally;
-use crate::index::BoundList;
+use crate::index::{BoundList, Counts};
 
 /// Batches on their way to the disk, in the order in which they came.
 ///
@@ -32,16 +32,34 @@ pub(crate) struct Batch {
     pub(crate) bytes: u64,
     pub(crate) level: Durability,
     pub(crate) receipt: Option<ReceiptSender>,
-    /// Where those stood that left to make room for it.
+    /// What left for it: to make room, or because it answers that.
     pub(crate) cleared: Option<Box<Cleared>>,
 }
 
-/// The segments out of which entries have left to make room for a batch: until it is on disk they must stay.
+/// The segments out of which entries have left for a batch: until it is on disk they must stay.
 #[derive(Debug, Default)]
 pub(crate) struct Cleared {
     segments: Vec<u64>,
     /// Some of them were not on disk: these come to stand in this segment or a later one.
     pub(super) newest: Option<u64>,
+    /// What the batch answers; the log says it with the batch.
+    pub(crate) leaving: Vec<Leaving>,
+}
+
+/// Entries of one queue that a batch answers.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) queue: u32,
+    pub(crate) ranges: Vec<(u64, u64)>,
+    /// How many of each route; all of them are delivered.
+    pub(crate) delivered: Counts,
+}
+
+impl Leaving {
+    /// Returns how many records of the log say it.
+    pub(crate) fn records(&self) -> usize {
+        self.ranges.len() + self.delivered.iter().count()
+    }
 }
 
 impl Cleared {
@@ -128,6 +146,11 @@ impl Outbox {
 
     pub(crate) fn first(&self) -> Option<&Batch> {
         self.batches.front()
+    }
+
+    /// Returns the batch that was put last.
+    pub(super) fn last_mut(&mut self) -> Option<&mut Batch> {
+        self.batches.back_mut()
     }
 
     /// Takes out the first batch; its messages are the next that [`Self::pop_message`] returns.

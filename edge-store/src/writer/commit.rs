@@ -6,7 +6,7 @@ use super::relocate::report_lost;
 use super::{Failure, Writer};
 use crate::fs::write_all;
 use crate::log::{Kind, TargetEntry, expiry, message_bytes};
-use crate::state::{Cleared, Definition, Indexed, Refusal};
+use crate::state::{Cleared, Definition, Indexed, Leaving, Refusal};
 
 /// The buffer is written out when it holds this much: it is still in the cache of the processor then.
 const BUFFER_BYTES: u64 = 256 << 10;
@@ -70,9 +70,12 @@ impl Writer {
         self.mark_synced();
         let mut left = batch.messages;
         let mut names = batch.definitions.len();
+        let mut cleared = batch.cleared.take().unwrap_or_default();
+        let leaving = std::mem::take(&mut cleared.leaving);
+        let ends = leaving.is_empty();
         for definition in &batch.definitions {
             names -= 1;
-            let last = left == 0 && names == 0;
+            let last = left == 0 && names == 0 && ends;
             match definition {
                 Definition::Queue(number, generation, id, first) => {
                     self.ledger.set_queue(*number, *generation, Some(id), *first);
@@ -119,18 +122,34 @@ impl Writer {
                 entries.push(Indexed { queue, route, offset, expires, position, bytes, saved });
                 TargetEntry { queue, route, offset, expires }
             });
-            self.encoder.message(Kind::Message, left == 0, enqueued, targets, stands);
+            self.encoder.message(Kind::Message, left == 0 && ends, enqueued, targets, stands);
             self.encoded.messages += 1;
             self.encoded.message_bytes += encoded.len() as u64;
         }
+        self.encode_leaving(&leaving);
         self.encoded.bytes += batch.bytes;
-        if let Some(cleared) = batch.cleared.take() {
-            self.encoded.cleared.append(*cleared);
-        }
+        self.encoded.cleared.append(*cleared);
         match (batch.receipt.take(), batch.level) {
             (Some(receipt), Durability::Synced) => self.synced.push(receipt),
             (Some(receipt), _) => self.written.push(receipt),
             (None, _) => {}
+        }
+    }
+
+    /// Encodes what a batch answers, as the end of it.
+    fn encode_leaving(&mut self, all: &[Leaving]) {
+        let mut left: usize = all.iter().map(Leaving::records).sum();
+        let mut last = || {
+            left -= 1;
+            left == 0
+        };
+        for leaving in all {
+            for &(from, to) in &leaving.ranges {
+                self.encoder.hole(last(), leaving.queue, from, to);
+            }
+            for (route, tally) in self.ledger.leave(leaving) {
+                self.encoder.account(last(), leaving.queue, route, &tally);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use edge_core::{Overflow, QueueId, RouteName};
 
 use crate::index::Ranges;
 use crate::log::Encoder;
-use crate::state::{State, Tallies, Tally};
+use crate::state::{Leaving, State, Tallies, Tally};
 
 /// The queues and routes as the log describes them; what waits to be written is not in it yet.
 #[derive(Debug, Default)]
@@ -78,6 +78,22 @@ impl Ledger {
         if let Some(queue) = self.queues.get_mut(queue as usize) {
             queue.policies.insert(route, overflow.clone());
         }
+    }
+
+    /// Takes note of what leaves with a batch, and returns the account of each route that it changes.
+    pub(crate) fn leave(&mut self, leaving: &Leaving) -> Vec<(u32, Tally)> {
+        let mut unknown = LoggedQueue::default();
+        let queue = self.queues.get_mut(leaving.queue as usize).unwrap_or(&mut unknown);
+        for &(from, to) in &leaving.ranges {
+            queue.holes.insert(from, to);
+        }
+        queue.holes.drop_below(queue.head);
+        let count = |(route, entries)| {
+            let tally = queue.tallies.of(route);
+            tally.add(None, entries);
+            (route, *tally)
+        };
+        leaving.delivered.iter().map(count).collect()
     }
 
     pub(crate) fn has_news(&self) -> bool {

@@ -2,9 +2,9 @@
 #![expect(clippy::missing_panics_doc, reason = "a case fails by a panic: that is its job")]
 
 use super::StoreHarness;
-use super::sample::{TAKEN, mortal, offsets, put, queue, route};
+use super::sample::{TAKEN, entry, mortal, offsets, put, queue, route};
 use crate::testing::absent;
-use crate::{Account, DropCause, Durability, MessageStore, QueueId, Timestamp};
+use crate::{Account, Answered, DropCause, Durability, MessageStore, QueueId, Timestamp};
 
 /// Returns the account of a queue's only route.
 fn account(store: &impl MessageStore, queue: &QueueId) -> Account {
@@ -112,4 +112,52 @@ pub async fn accounts_survive_reopening(harness: &impl StoreHarness) {
     let known = after.delivered == 2 || after.delivered == 5;
     assert!(known && after.accepted == 8, "accounts and entries fall back together: {after:?}");
     assert_eq!(after.stored, offsets(&store, &a).await.len() as u64, "taken at {TAKEN:?}");
+}
+
+/// > What a batch answers MUST stay when the batch is refused, and MUST NOT be gone without the batch after a crash.
+///
+/// # Cancel safety
+/// Not cancel-safe: a case dropped half way has checked nothing.
+pub async fn what_is_answered_stays_until_the_answer_is_taken(harness: &impl StoreHarness) {
+    let (a, b) = (queue("a"), queue("b"));
+    let store = harness.open().await;
+    put(&store, &a, &["0", "1", "2"], Durability::Written).await;
+    let answered = [Answered::new(a.clone(), 1..3)];
+    // Nobody waits for the receipt: what the crash finds on the disk is one or the other.
+    drop(store.append_answers(vec![entry("answer", &[&b])], &answered, Durability::Written));
+    if let Some(store) = harness.crash(store).await {
+        let is_there = !offsets(&store, &b).await.is_empty();
+        let left = offsets(&store, &a).await;
+        assert!(
+            is_there || left == [0, 1, 2],
+            "the answer is gone, and of what it answers there is {left:?}"
+        );
+    }
+    let store = harness.open().await;
+    put(&store, &a, &["0", "1", "2"], Durability::Memory).await;
+    store.close().await.expect("closing succeeds");
+    let refused = store.append_answers(vec![entry("answer", &[&b])], &answered, Durability::Memory);
+    assert!(refused.refusal().is_some(), "a closed store refuses");
+    assert_eq!(store.queue(&a).map_or(0, |state| state.len()), 3, "what a refused batch answers has left");
+}
+
+/// > Takes a batch as [`append`](Self::append) does, and with it the entries that it answers out of their queues: they
+/// > count as delivered.
+///
+/// # Cancel safety
+/// Not cancel-safe: a case dropped half way has checked nothing.
+pub async fn what_is_answered_leaves_with_the_answer(harness: &impl StoreHarness) {
+    let store = harness.open().await;
+    let (a, b) = (queue("a"), queue("b"));
+    put(&store, &a, &["0", "1", "2", "3"], Durability::Memory).await;
+    store.settle(&a, 1..2, &[(1, DropCause::Refused)]).expect("settling succeeds");
+    let answered = [Answered::new(a.clone(), 0..2), Answered::new(a.clone(), 3..4)];
+    let receipt = store.append_answers(vec![entry("answer", &[&b])], &answered, Durability::Memory);
+    receipt.await.expect("appending succeeds");
+    assert_eq!(offsets(&store, &a).await, [2]);
+    assert_eq!(offsets(&store, &b).await, [0]);
+    check(&account(&store, &a), 4, 2, 1, &[(DropCause::Refused, 1)]);
+    store.settle(&a, 0..4, &[]).expect("settling succeeds");
+    check(&account(&store, &a), 4, 3, 0, &[(DropCause::Refused, 1)]);
+    check(&account(&store, &b), 1, 0, 1, &[]);
 }

@@ -45,6 +45,8 @@
 //! | An entry … MUST be counted once | [`an_entry_is_counted_once`] | `CountsTwice` |
 //! | `count_dropped`: accepted and dropped both rise | [`what_is_not_stored_is_counted`] | `CountsOnlyWhatItStores` |
 //! | accepted = delivered + stored + dropped …, after reopening | [`accounts_survive_reopening`] | `ForgetsAccounts` |
+//! | What a batch answers MUST stay when the batch is refused | [`what_is_answered_stays_until_the_answer_is_taken`] | `AnswersForTheRefused` |
+//! | `append_answers`: … the entries that it answers out of their queues | [`what_is_answered_leaves_with_the_answer`] | `KeepsWhatIsAnswered` |
 //! | `Target::max_queue_bytes`: the most bytes that the queue may hold | [`a_full_queue_refuses`] | `IgnoresQueueLimits` |
 //! | `Target::max_class_bytes`: the most bytes that all queues of the class may hold | [`a_full_class_refuses`] | `IgnoresClassLimits` |
 //! | What finds no room … in its class … MUST … make others leave | [`a_class_makes_room_in_itself`] | `EvictsForAClassFromItsQueue` |
@@ -75,7 +77,8 @@ use async_trait::async_trait;
 
 pub use accounts::{
     accounts_survive_reopening, an_entry_is_counted_once, any_part_of_a_queue_can_be_settled,
-    settling_counts_what_became_of_entries, what_is_not_stored_is_counted,
+    settling_counts_what_became_of_entries, what_is_answered_leaves_with_the_answer,
+    what_is_answered_stays_until_the_answer_is_taken, what_is_not_stored_is_counted,
 };
 pub use append::{
     a_batch_can_be_read_whole, a_refusal_is_immediate, a_refused_batch_leaves_nothing,
@@ -253,6 +256,8 @@ macro_rules! __message_store_cases {
             an_entry_is_counted_once,
             what_is_not_stored_is_counted,
             accounts_survive_reopening,
+            what_is_answered_stays_until_the_answer_is_taken,
+            what_is_answered_leaves_with_the_answer,
             a_full_queue_refuses,
             a_full_class_refuses,
             a_class_makes_room_in_itself,
