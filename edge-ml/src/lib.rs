@@ -11,6 +11,24 @@
 //! [`read`] opens a model file with what runs it best, [`Preflight`] judges it before it serves, [`ModelPool`] runs it in
 //! threads of its own, and [`ModelEndpoint`] puts it into the routes of a gateway.
 //!
+//! Of the versions of a model [`rollout::Serving`] picks the one that answers, and [`rollout::Driver`] fetches, tries, commits
+//! and rolls back as the twin of the model's module asks. The repository's example `gateway` puts all of it together: built
+//! with `--features ml` it takes
+//!
+//! ```toml
+//! [[models]]
+//! name = "anomaly"
+//! file = "anomaly.onnx"
+//! mapping = { inputs = { readings = { window = 32, fields = ["$body.vibration"] } }, outputs = { score = {} } }
+//! policy = { canary = { percent = 10 }, gates = { divergence = 0.05 } }
+//!
+//! [routes]
+//! in = "FROM /messages/* WHERE NOT IS_DEFINED($connectionModuleId) INTO BrokeredEndpoint(\"/modules/anomaly/inputs/in\")"
+//! out = "FROM /messages/modules/anomaly/outputs/results INTO $upstream"
+//! ```
+//!
+//! and says at its head what else may stand there.
+//!
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `tract` | yes | the ONNX engine in pure Rust; its build takes minutes |

@@ -21,8 +21,8 @@ impl State {
         }
         // A batch of which nothing is stored is none for the log: then it hears of what has left as ever.
         let is_logged = self.mail.outbox.len() > before;
-        let mut cleared = self.mail.outbox.last_mut().filter(|_| is_logged);
-        let mut cleared = cleared.as_mut().and_then(|batch| batch.cleared.take()).unwrap_or_default();
+        let of_batch = self.mail.outbox.last_mut().filter(|_| is_logged);
+        let mut cleared = of_batch.and_then(|batch| batch.cleared.take()).unwrap_or_default();
         for one in answered {
             let Some(&number) = self.queue_numbers.get(&one.queue) else { continue };
             let Some(queue) = self.queues.get(number as usize) else { continue };

@@ -70,8 +70,9 @@ impl Writer {
         self.mark_synced();
         let mut left = batch.messages;
         let mut names = batch.definitions.len();
-        let mut cleared = batch.cleared.take().unwrap_or_default();
-        let leaving = std::mem::take(&mut cleared.leaving);
+        let mut cleared = batch.cleared.take();
+        let leaving =
+            cleared.as_mut().map(|cleared| std::mem::take(&mut cleared.leaving)).unwrap_or_default();
         let ends = leaving.is_empty();
         for definition in &batch.definitions {
             names -= 1;
@@ -128,7 +129,9 @@ impl Writer {
         }
         self.encode_leaving(&leaving);
         self.encoded.bytes += batch.bytes;
-        self.encoded.cleared.append(*cleared);
+        if let Some(cleared) = cleared {
+            self.encoded.cleared.append(*cleared);
+        }
         match (batch.receipt.take(), batch.level) {
             (Some(receipt), Durability::Synced) => self.synced.push(receipt),
             (Some(receipt), _) => self.written.push(receipt),
