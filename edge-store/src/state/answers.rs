@@ -15,7 +15,7 @@ impl State {
         level: Durability,
     ) -> Receipt {
         let before = self.mail.outbox.len();
-        let receipt = self.append(messages, level);
+        let receipt = self.append_any(messages, level);
         if receipt.refusal().is_some() {
             return receipt;
         }

@@ -35,7 +35,7 @@ impl State {
     }
 
     #[inline(never)]
-    fn append_any(&mut self, messages: Vec<Enqueue>, level: Durability) -> Receipt {
+    pub(super) fn append_any(&mut self, messages: Vec<Enqueue>, level: Durability) -> Receipt {
         let mut gone = Vec::new();
         let receipt = match self.try_append(messages, level, &mut gone) {
             Ok(Taken::Later(receipt)) => receipt,
