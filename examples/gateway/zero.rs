@@ -61,7 +61,7 @@ policies = [
 [routes]
 telemetry = "FROM /messages/* INTO $upstream"
 
-# [[windows]]                    # means of 10 seconds of each device; restart the gateway to begin
+# [[windows]]                    # means of 10 seconds of each device; SIGHUP begins them
 # name = "means"                 # its results leave by /messages/modules/means/outputs/results
 # window = {{ type = "tumbling", size = "10s" }}    # or hopping, sliding, session
 # values = {{ mean = "avg($body.temperature)", p99 = "percentile($body.temperature, 99)" }}
