@@ -141,7 +141,7 @@ pub async fn what_is_answered_stays_until_the_answer_is_taken(harness: &impl Sto
     assert_eq!(store.queue(&a).map_or(0, |state| state.len()), 3, "what a refused batch answers has left");
 }
 
-/// > Takes a batch as [`append`](Self::append) does, and with it the entries that it answers out of their queues: they
+/// > Takes a batch as `append` does, and with it the entries that it answers out of their queues: they
 /// > count as delivered.
 ///
 /// # Cancel safety
