@@ -3,11 +3,12 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use common::*;
-use edge_core::{Answered, DropCause, Durability, MessageStore};
-use edge_store::testing::{CrashFs, Random};
+use edge_core::{Answered, DropCause, Durability, MessageStore, Stored};
+use edge_store::testing::{Call, CrashFs, Random};
 use edge_store::{SegmentStore, StoreOptions};
 
 fn open(fs: &CrashFs) -> SegmentStore {
@@ -17,6 +18,10 @@ fn open(fs: &CrashFs) -> SegmentStore {
 
 async fn numbers(store: &SegmentStore, name: &str) -> Vec<u64> {
     bodies(&read_all(store, &queue(name), 0).await).iter().map(|body| body.trim().parse().unwrap()).collect()
+}
+
+fn number(stored: &Stored) -> u64 {
+    String::from_utf8_lossy(stored.message.body()).trim().parse().unwrap()
 }
 
 /// A body that says a number, and is long enough to fill segments.
@@ -30,6 +35,8 @@ async fn answer_until_the_crash(seed: u64, power: bool) {
     let mut fs = CrashFs::new();
     let (questions, answers) = (targets("q:asked"), targets("a:answered"));
     let mut asked = 0;
+    // What was acknowledged and is neither dropped nor gone is asked still, or answered.
+    let (mut acknowledged, mut refused) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..4 {
         let store = open(&fs);
         fs.freeze_in(random.below(60));
@@ -41,6 +48,7 @@ async fn answer_until_the_crash(seed: u64, power: bool) {
             if taken.is_err() {
                 break;
             }
+            acknowledged.extend(asked..asked + count);
             asked += count;
             let Ok(found) = store.read(&queue("q"), 0, entries(1 + random.below(12) as usize)).await else {
                 break;
@@ -50,14 +58,30 @@ async fn answer_until_the_crash(seed: u64, power: bool) {
             let range = first.offset + u64::from(random.below(3) == 0)..last.offset + 1;
             let dropped = (random.below(5) == 0).then_some(first.offset);
             if let Some(offset) = dropped {
+                refused.insert(number(first));
                 store.settle(&queue("q"), offset..offset + 1, &[(offset, DropCause::Refused)]).unwrap();
             }
             let these = found.entries.iter().filter(|one| range.contains(&one.offset));
             let these = these.filter(|one| dropped != Some(one.offset));
             let batch: Vec<_> = these.map(|one| entry(&answers, one.message.body())).collect();
             let level = if random.below(2) == 0 { Durability::Synced } else { Durability::Written };
+            let is_full = random.below(4) == 0;
+            if is_full {
+                fs.set_fault(|call| {
+                    matches!(call, Call::Write | Call::Open).then_some(ErrorKind::StorageFull)
+                });
+            }
             let receipt = store.append_answers(batch, &[Answered::new(queue("q"), range)], level);
-            if random.below(3) > 0 && receipt.await.is_err() {
+            if is_full {
+                drop(receipt.await);
+                // What left for an answer must not be given back before the answer is there.
+                drop(store.flush().await);
+                if random.below(2) == 0 {
+                    break;
+                }
+                fs.clear_fault();
+                drop(store.flush().await);
+            } else if random.below(3) > 0 && receipt.await.is_err() {
                 break;
             }
         }
@@ -71,6 +95,8 @@ async fn answer_until_the_crash(seed: u64, power: bool) {
             waiting.len() + answered.len(),
             "seed {seed}: something is answered and waits: {waiting:?} {answered:?}"
         );
+        let there: BTreeSet<_> = all.union(&refused).copied().collect();
+        assert!(acknowledged.is_subset(&there), "seed {seed}: of {acknowledged:?} there is {there:?}");
         let accounts = store.accounts();
         assert!(accounts.iter().all(|account| account.residual() == 0), "seed {seed}: {accounts:?}");
         let of = |name: &str| accounts.iter().find(|account| account.queue == queue(name));
