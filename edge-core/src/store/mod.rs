@@ -369,11 +369,13 @@ pub trait MessageStore: fmt::Debug + Send + Sync + 'static {
     /// on its account stays on that of another queue.
     fn append(&self, batch: Vec<Enqueue>, level: Durability) -> Receipt;
 
-    /// Takes a batch as [`append`](Self::append) does, and with it the entries that it answers out of their queues: they
+    /// Takes a batch as [`append`] does, and with it the entries that it answers out of their queues: they
     /// count as delivered.
     ///
     /// A store SHOULD make one step of it: after a crash the batch is there and what it answers is gone, or the other way
     /// round. One that leaves it at this default does one after the other, and a crash in between leaves both.
+    ///
+    /// [`append`]: Self::append
     fn append_answers(&self, batch: Vec<Enqueue>, answered: &[Answered], level: Durability) -> Receipt {
         let receipt = self.append(batch, level);
         if receipt.refusal().is_none() {
