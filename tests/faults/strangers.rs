@@ -23,6 +23,8 @@ fn strangers_do_not_keep_a_device_from_being_served() {
     let site = site.and("[routes]\nall = \"FROM /messages/* INTO $upstream\"\n");
     let gateway = site.start(1883);
     let (plain, tls) = (SocketAddr::from((site.ip, 1883)), SocketAddr::from((site.ip, 8883)));
+    // The doors open one after the other.
+    wait::until("the door for TLS to open", || TcpStream::connect(tls).ok());
     let process = Process::new(gateway.id());
     let before = process.resident_kib().unwrap();
 
