@@ -29,9 +29,10 @@ fn idle_connections(count: usize, tls: bool) -> Idle {
 }
 
 #[test]
-fn an_idle_gateway_fits_in_12_mb() {
+fn an_idle_gateway_fits_in_12_mib() {
+    // Nine tenths of it are pages of the program's own file.
     let shown = idle_connections(1, false);
-    assert!(shown.empty_kib < 12_000_000 / 1024, "{} KiB", shown.empty_kib);
+    assert!(shown.empty_kib < 12 << 10, "{} KiB", shown.empty_kib);
 }
 
 #[test]
